@@ -1,0 +1,23 @@
+//! Rust declarations of skynet's C ABI: types, constants and functions, one
+//! module for each public header. There is no code here: whoever links this
+//! crate gets the functions from the core it is loaded into.
+//!
+//! Names are those of the C headers, so that a reader of either finds the other.
+#![no_std]
+#![allow(non_camel_case_types)]
+
+pub mod env;
+pub mod handle;
+pub mod harbor;
+pub mod imp;
+pub mod log;
+pub mod malloc;
+pub mod module;
+pub mod monitor;
+pub mod mq;
+pub mod server;
+pub mod skynet;
+pub mod socket;
+pub mod timer;
+
+pub use skynet::*;
