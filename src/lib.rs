@@ -1,1 +1,6 @@
 //! The core.
+
+pub mod error;
+mod ffi;
+mod runtime;
+mod sync;

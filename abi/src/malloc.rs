@@ -18,11 +18,7 @@ unsafe extern "C" {
     #[link_name = "aligned_alloc"]
     pub fn skynet_aligned_alloc(alignment: usize, size: usize) -> *mut c_void;
     #[link_name = "posix_memalign"]
-    pub fn skynet_posix_memalign(
-        memptr: *mut *mut c_void,
-        alignment: usize,
-        size: usize,
-    ) -> c_int;
+    pub fn skynet_posix_memalign(memptr: *mut *mut c_void, alignment: usize, size: usize) -> c_int;
     /// Raw and charged to nobody: a Lua allocator that counts by itself.
     pub fn skynet_lalloc(ptr: *mut c_void, osize: usize, nsize: usize) -> *mut c_void;
 }

@@ -68,11 +68,7 @@ unsafe extern "C-unwind" {
         msg: *mut c_void,
         sz: usize,
     ) -> c_int;
-    pub fn skynet_isremote(
-        context: *mut skynet_context,
-        handle: u32,
-        harbor: *mut c_int,
-    ) -> c_int;
+    pub fn skynet_isremote(context: *mut skynet_context, handle: u32, harbor: *mut c_int) -> c_int;
     pub fn skynet_callback(context: *mut skynet_context, ud: *mut c_void, cb: skynet_cb);
     pub fn skynet_current_handle() -> u32;
     pub fn skynet_now() -> u64;
