@@ -1,0 +1,78 @@
+//! What the executable needs beside its own code: the lists of symbols that it
+//! exports to the modules it loads, and the Lua files that it carries.
+
+use std::env;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Directories of Lua files that the executable carries.
+const EMBEDDED: [&str; 2] = ["lualib", "service"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if env::var_os("CARGO_FEATURE_STANDALONE").is_some() {
+        export_symbols(Path::new("exports.txt"));
+        export_symbols(Path::new("lua/exports.txt"));
+        embed_lua();
+    }
+}
+
+/// Makes the executable export every name in a list. Naming a symbol as
+/// undefined pulls its archive member in and keeps it through garbage
+/// collection; modules find it only if it is in the dynamic table too.
+fn export_symbols(list: &Path) {
+    println!("cargo:rerun-if-changed={}", list.display());
+    for name in read(list).lines() {
+        println!("cargo:rustc-link-arg-bins=-Wl,-u,{name}");
+        println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic-symbol={name}");
+    }
+}
+
+/// Writes `embedded.rs`, a sorted table of paths and contents.
+fn embed_lua() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for directory in EMBEDDED {
+        println!("cargo:rerun-if-changed={directory}");
+        collect(&root.join(directory), &mut files);
+    }
+    files.sort();
+
+    let mut table = String::from("&[\n");
+    for path in &files {
+        let name = path
+            .strip_prefix(&root)
+            .expect("collected under the root")
+            .to_str()
+            .expect("names of Lua files are UTF-8");
+        writeln!(table, "    ({name:?}, include_bytes!({path:?})),").expect("writes to memory");
+    }
+    table.push_str("]\n");
+    let target = Path::new(&variable("OUT_DIR")).join("embedded.rs");
+    fs::write(target, table).expect("OUT_DIR is writable");
+}
+
+/// Adds every Lua file under a directory; a directory that is not there has none.
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(listing) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in listing {
+        let path = entry.expect("a directory entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "lua") {
+            files.push(path);
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"))
+}

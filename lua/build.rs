@@ -1,0 +1,134 @@
+//! Compiles Lua from the sources that the lua-src crate carries.
+//!
+//! lua-src does not say where its sources are, so cargo is asked for the
+//! package's directory. They are copied to OUT_DIR first: what is compiled
+//! there may be changed, what lies in cargo's cache may not.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=Cargo.toml");
+
+    let out = PathBuf::from(variable("OUT_DIR"));
+    let sources = out.join("lua");
+    copy_sources(&lua_directory(&package_directory()), &sources);
+    compile(&sources);
+
+    println!("cargo:rustc-env=SKYNET_LUA_INCLUDE={}", sources.display());
+    println!("cargo:include={}", sources.display());
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"))
+}
+
+/// The directory of the lua-src package that Cargo.lock chose.
+fn package_directory() -> PathBuf {
+    let manifest = Path::new(&variable("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    // Offline, because everything needed was fetched to get here; for this
+    // target only, because packages of other platforms were not.
+    let output = Command::new(variable("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline"])
+        .args(["--filter-platform", &variable("TARGET")])
+        .arg("--manifest-path")
+        .arg(&manifest)
+        .output()
+        .expect("cargo metadata runs");
+    assert!(
+        output.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
+    metadata
+        .split("\"manifest_path\":\"")
+        .skip(1)
+        .map(|rest| PathBuf::from(json_string(rest)))
+        .filter_map(|path| path.parent().map(Path::to_owned))
+        .find(|directory| {
+            let name = directory.file_name().and_then(|name| name.to_str());
+            // "lua-src" in a vendored tree, "lua-src-VERSION" in the cache.
+            name.is_some_and(|name| name == "lua-src" || name.starts_with("lua-src-"))
+        })
+        .expect("lua-src is among this crate's dependencies")
+}
+
+/// The text of a JSON string whose opening quote has been read. Paths have no
+/// escapes but those of the quote and the backslash.
+fn json_string(rest: &str) -> String {
+    let mut text = String::new();
+    let mut characters = rest.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => text.extend(characters.next()),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+/// The sources of Lua 5.5 inside the package, whatever the patch level.
+fn lua_directory(package: &Path) -> PathBuf {
+    entries(package)
+        .into_iter()
+        .find(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("lua-5.5"))
+        })
+        .unwrap_or_else(|| panic!("no Lua 5.5 in {}", package.display()))
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let listing = fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", directory.display()));
+    let mut paths: Vec<PathBuf> = listing
+        .map(|entry| entry.expect("a directory entry").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn copy_sources(from: &Path, to: &Path) {
+    if to.exists() {
+        fs::remove_dir_all(to).expect("the last build's sources can be removed");
+    }
+    fs::create_dir_all(to).expect("OUT_DIR is writable");
+    for path in entries(from) {
+        let name = path.file_name().expect("listed files have names");
+        // Read and write rather than copy: the cache may be read-only, its
+        // permissions must not follow.
+        let text = fs::read(&path).expect("a source file is readable");
+        fs::write(to.join(name), text).expect("OUT_DIR is writable");
+    }
+}
+
+fn compile(sources: &Path) {
+    let system = if variable("CARGO_CFG_TARGET_VENDOR") == "apple" {
+        "LUA_USE_MACOSX"
+    } else {
+        "LUA_USE_LINUX"
+    };
+    let mut build = cc::Build::new();
+    build
+        .std("gnu99")
+        .warnings(false)
+        // Games spend their time in the interpreter: it is optimised in
+        // development builds too.
+        .opt_level(2)
+        .define(system, None);
+    for path in entries(sources) {
+        if path.extension().is_some_and(|extension| extension == "c") {
+            build.file(path);
+        }
+    }
+    build.compile("skynet_lua55");
+    if variable("CARGO_CFG_TARGET_OS") == "linux" {
+        println!("cargo:rustc-link-lib=m");
+        println!("cargo:rustc-link-lib=dl");
+    }
+}
