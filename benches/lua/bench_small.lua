@@ -1,0 +1,13 @@
+local skynet = require "skynet"
+
+local command = {}
+
+function command.echo(...)
+    return ...
+end
+
+skynet.start(function()
+    skynet.dispatch("lua", function(_, _, name, ...)
+        skynet.retpack(command[name](...))
+    end)
+end)
