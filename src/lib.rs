@@ -3,4 +3,5 @@
 pub mod error;
 mod ffi;
 mod runtime;
+mod socket;
 mod sync;
