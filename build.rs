@@ -37,20 +37,28 @@ fn embed_lua() {
         println!("cargo:rerun-if-changed={directory}");
         collect(&root.join(directory), &mut files);
     }
-    files.sort();
+    let mut named: Vec<(&str, &Path)> = files
+        .iter()
+        .map(|path| (name_under(&root, path), path.as_path()))
+        .collect();
+    // By name, byte for byte: the order that a search for a name relies on.
+    named.sort();
 
     let mut table = String::from("&[\n");
-    for path in &files {
-        let name = path
-            .strip_prefix(&root)
-            .expect("collected under the root")
-            .to_str()
-            .expect("names of Lua files are UTF-8");
+    for (name, path) in named {
         writeln!(table, "    ({name:?}, include_bytes!({path:?})),").expect("writes to memory");
     }
     table.push_str("]\n");
     let target = Path::new(&variable("OUT_DIR")).join("embedded.rs");
     fs::write(target, table).expect("OUT_DIR is writable");
+}
+
+/// A file's path under the root, as the table has it.
+fn name_under<'a>(root: &Path, path: &'a Path) -> &'a str {
+    path.strip_prefix(root)
+        .expect("collected under the root")
+        .to_str()
+        .expect("names of Lua files are UTF-8")
 }
 
 /// Adds every Lua file under a directory; a directory that is not there has none.
