@@ -1,1 +1,44 @@
-//! Being built.
+//! skynet's Lua modules: what Lua programs get by `require` and what is not
+//! written in Lua itself.
+//!
+//! The crate sees the core through the C ABI (`skynet-abi`) and Lua through its
+//! C API, as a module of a third party does. It is built in two forms:
+//!
+//! * as a library of the executable, which takes [`MODULES`] into
+//!   `package.preload`, or wherever it looks for built-in modules;
+//! * as a shared object that exports the `luaopen_` functions. Any skynet
+//!   executable loads it by the usual rules of `package.cpath`: a copy named
+//!   `skynet/core.so` serves `require "skynet.core"` alone, a copy named
+//!   `skynet.so` serves every `skynet.` module of the table.
+//!
+//! # Adding a module
+//! One file for each module of the reference. It defines
+//! `luaopen_<name with _ for .>`, `#[unsafe(no_mangle)] unsafe extern "C-unwind"`,
+//! and a row of [`MODULES`].
+//!
+//! # Lua errors and Rust
+//! A Lua error is a `longjmp` over the frames between the call that raised it and
+//! the `pcall` that catches it. A function that calls the Lua API therefore holds
+//! nothing with a destructor, and what can fail in pure Rust returns a `Result`
+//! whose error is raised at the outermost frame, after everything is given back.
+//! No function here can panic on any input.
+
+// `L` is the name of a Lua state wherever the Lua API is used.
+#![allow(non_snake_case)]
+
+mod callback;
+mod command;
+mod core;
+mod send;
+mod seri;
+mod trace;
+
+use std::ffi::CStr;
+
+use mlua_sys::lua_CFunction;
+
+/// The modules of this crate, by the name that `require` takes.
+///
+/// The functions are `lua_CFunction`s that return the module's table. They may
+/// raise Lua errors, so they are called in protected mode.
+pub static MODULES: &[(&CStr, lua_CFunction)] = &[(c"skynet.core", core::luaopen_skynet_core)];
