@@ -48,13 +48,10 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_core(L: *mut lua_State) -> c_int 
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which three are used. Nothing on this frame has a destructor.
     unsafe {
-        luaL_checkversion_(L, LUA_VERSION, LUAL_NUMSIZES);
+        check_version(L);
         lua_createtable(L, 0, functions as c_int);
 
-        lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY.as_ptr());
-        if lua_touserdata(L, -1).is_null() {
-            return luaL_error(L, c"Init skynet context first".as_ptr());
-        }
+        push_context(L);
         for (name, function) in SERVICE_FUNCTIONS {
             lua_pushvalue(L, -1);
             lua_pushcclosure(L, function, 1);
@@ -80,13 +77,38 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_core(L: *mut lua_State) -> c_int 
 const LUA_VERSION: lua_Number = 505.0;
 const LUAL_NUMSIZES: usize = size_of::<lua_Integer>() * 16 + size_of::<lua_Number>();
 
+/// Raises a Lua error if this is a Lua of another version or build.
+///
+/// # Safety
+/// Called from a C function of `L`; nothing on the caller's frames has a
+/// destructor.
+pub(crate) unsafe fn check_version(L: *mut lua_State) {
+    // SAFETY: the caller's promise.
+    unsafe { luaL_checkversion_(L, LUA_VERSION, LUAL_NUMSIZES) }
+}
+
+/// Pushes the service that the state belongs to, for functions to have as
+/// upvalue; a Lua error if it has none. One slot is used.
+///
+/// # Safety
+/// As [`check_version`].
+pub(crate) unsafe fn push_context(L: *mut lua_State) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY.as_ptr());
+        if lua_touserdata(L, -1).is_null() {
+            luaL_error(L, c"Init skynet context first".as_ptr());
+        }
+    }
+}
+
 /// The service that the running function acts for.
 ///
 /// # Safety
-/// The running function is one of [`SERVICE_FUNCTIONS`].
+/// The running function has what [`push_context`] pushed as its first upvalue.
 #[inline(always)]
 pub(crate) unsafe fn context(L: *mut lua_State) -> *mut skynet_context {
-    // SAFETY: luaopen_skynet_core gave the function its service as upvalue 1.
+    // SAFETY: the caller's promise.
     unsafe { lua_touserdata(L, lua_upvalueindex(1)).cast() }
 }
 

@@ -31,6 +31,7 @@ mod command;
 mod core;
 mod send;
 mod seri;
+mod socketdriver;
 mod trace;
 
 use std::ffi::CStr;
@@ -41,4 +42,10 @@ use mlua_sys::lua_CFunction;
 ///
 /// The functions are `lua_CFunction`s that return the module's table. They may
 /// raise Lua errors, so they are called in protected mode.
-pub static MODULES: &[(&CStr, lua_CFunction)] = &[(c"skynet.core", core::luaopen_skynet_core)];
+pub static MODULES: &[(&CStr, lua_CFunction)] = &[
+    (c"skynet.core", core::luaopen_skynet_core),
+    (
+        c"skynet.socketdriver",
+        socketdriver::luaopen_skynet_socketdriver,
+    ),
+];
