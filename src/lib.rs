@@ -2,6 +2,7 @@
 
 pub mod error;
 mod ffi;
+#[allow(dead_code)]
 mod runtime;
 mod socket;
 mod sync;

@@ -1,1 +1,4 @@
 //! The node.
+
+pub mod env;
+pub mod timer;

@@ -1,0 +1,527 @@
+//! Clocks and timeouts.
+//!
+//! What lives here: the clock, read anew by everyone who asks; the [`Intake`],
+//! where any thread arms timers; and the [`Wheel`], into which armed timers are
+//! moved before it is asked what is due. One thread, in [`Timer::run`], sleeps
+//! until the next expiry. It is woken by a timer that is due before that, and
+//! by nothing else.
+
+#![forbid(unsafe_code)]
+
+mod intake;
+mod wheel;
+
+use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, lock};
+use intake::{Arrival, Intake};
+use once_cell::sync::OnceCell;
+use std::cell::Cell;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wheel::{Bucket, Wheel};
+
+static TIMER: OnceCell<Timer> = OnceCell::new();
+
+/// Creates the node's timer; its time starts now.
+///
+/// # Errors
+/// [`Error::AlreadyInitialised`] if there is one; it runs on.
+pub fn init() -> Result<()> {
+    TIMER
+        .set(Timer::new())
+        .map_err(|_| Error::AlreadyInitialised("timer"))
+}
+
+/// The node's timer.
+///
+/// # Errors
+/// [`Error::NotInitialised`] before [`init`].
+pub fn timer() -> Result<&'static Timer> {
+    TIMER.get().ok_or(Error::NotInitialised("timer"))
+}
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const NANOS_PER_TICK: u64 = 10_000_000;
+
+/// A shard this full is emptied into the wheel by the thread that filled it,
+/// so that a burst is not all left to the moment of the next expiry.
+const SHARD_LIMIT: usize = 512;
+
+/// [`Timer::wake_at`] while the timer's thread is awake: it will look at the
+/// intake before it sleeps.
+const AWAKE: u64 = 0;
+/// [`Timer::wake_at`] while it sleeps with nothing to wait for.
+const NEVER: u64 = u64::MAX;
+
+#[derive(Clone, Copy)]
+struct Timeout {
+    handle: u32,
+    session: i32,
+}
+
+/// The wheel, and what is on its way from the intake.
+struct Schedule {
+    wheel: Wheel<Timeout>,
+    arrivals: Vec<Arrival<Timeout>>,
+}
+
+#[derive(Default)]
+struct Park {
+    notified: bool,
+    stopped: bool,
+}
+
+/// The node's clock and timeouts. Times are in centiseconds.
+pub struct Timer {
+    clock: Clock,
+    intake: Intake<Timeout>,
+    schedule: Mutex<Schedule>,
+    /// What is being delivered. Held during delivery, which keeps the order
+    /// when two threads update; arming a timer does not need it.
+    due: Mutex<Bucket<Timeout>>,
+    /// The tick until which the timer's thread sleeps, or [`AWAKE`].
+    wake_at: AtomicU64,
+    park: Mutex<Park>,
+    unpark: Condvar,
+    /// Gives each thread that arms a timer a number, for its shard.
+    threads: AtomicUsize,
+}
+
+impl Timer {
+    /// A timer whose time starts now.
+    pub fn new() -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Timer::with_clock(Clock::start(), (threads * 2).clamp(2, 32))
+    }
+
+    fn with_clock(clock: Clock, shards: usize) -> Self {
+        let tick = clock.now();
+        Timer {
+            clock,
+            intake: Intake::new(shards),
+            schedule: Mutex::new(Schedule {
+                wheel: Wheel::new(tick),
+                arrivals: Vec::new(),
+            }),
+            due: Mutex::new(Bucket::new()),
+            wake_at: AtomicU64::new(AWAKE),
+            park: Mutex::new(Park::default()),
+            unpark: Condvar::new(),
+            threads: AtomicUsize::new(0),
+        }
+    }
+
+    /// The wall clock's second in which the node started, since 1970.
+    pub fn starttime(&self) -> u32 {
+        self.clock.second
+    }
+
+    /// Centiseconds since [`starttime`](Self::starttime): the first reading is
+    /// the fraction of the second in which the node started.
+    pub fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Arms a timer that is due `centiseconds` after the current one. It cannot
+    /// be disarmed. Any thread may call this.
+    pub fn add(&self, handle: u32, session: i32, centiseconds: u32) {
+        self.add_on(self.shard(), handle, session, centiseconds);
+    }
+
+    fn add_on(&self, shard: usize, handle: u32, session: i32, centiseconds: u32) {
+        let armed = self.clock.nanos();
+        let tick = armed / NANOS_PER_TICK + u64::from(centiseconds);
+        let item = Timeout { handle, session };
+        let waiting = self.intake.push(shard, Arrival { armed, tick, item });
+        // The shard's lock pairs with the one in `prepare_sleep`: either that
+        // finds this timer, or the tick it has published is seen here.
+        if tick < self.wake_at.load(Ordering::Relaxed) {
+            self.wake();
+        }
+        if waiting >= SHARD_LIMIT
+            && let Ok(mut schedule) = self.schedule.try_lock()
+        {
+            self.gather(&mut schedule);
+        }
+    }
+
+    /// Delivers everything that is due, in the order of expiry, and for one
+    /// expiry in the order of arming. No lock is held meanwhile that
+    /// [`add`](Self::add) needs; `deliver` must not call `update`.
+    pub fn update(&self, deliver: &mut dyn FnMut(u32, i32)) {
+        let mut due = lock(&self.due);
+        let now = self.now();
+        self.gather(&mut lock(&self.schedule));
+        while self.pop_due(now, &mut due) {
+            due.drain(|timeout| deliver(timeout.handle, timeout.session));
+        }
+    }
+
+    /// The timer thread's loop: delivers what is due and sleeps until there is
+    /// more, until [`stop`](Self::stop). For one thread at a time.
+    pub fn run(&self, deliver: &mut dyn FnMut(u32, i32)) {
+        while !lock(&self.park).stopped {
+            self.update(deliver);
+            let next = self.prepare_sleep();
+            self.sleep(next);
+        }
+        lock(&self.park).stopped = false;
+    }
+
+    /// Ends [`run`](Self::run), now or as soon as it is called.
+    pub fn stop(&self) {
+        lock(&self.park).stopped = true;
+        self.unpark.notify_all();
+    }
+
+    fn pop_due(&self, now: u64, due: &mut Bucket<Timeout>) -> bool {
+        lock(&self.schedule).wheel.pop_due(now, due)
+    }
+
+    /// Moves what was armed into the wheel.
+    fn gather(&self, schedule: &mut Schedule) {
+        let Schedule { wheel, arrivals } = schedule;
+        self.intake.collect(arrivals, SHARD_LIMIT);
+        for arrival in arrivals.drain(..) {
+            wheel.insert(arrival.tick, arrival.item);
+        }
+        if arrivals.capacity() > SHARD_LIMIT {
+            *arrivals = Vec::new();
+        }
+    }
+
+    /// Publishes until when the thread will sleep, and returns it.
+    fn prepare_sleep(&self) -> u64 {
+        let mut schedule = lock(&self.schedule);
+        let next = schedule.wheel.next().unwrap_or(NEVER);
+        // Before the intake's locks are taken, see `add_on`.
+        self.wake_at.store(next, Ordering::Relaxed);
+        self.gather(&mut schedule);
+        let sooner = schedule.wheel.next().unwrap_or(NEVER);
+        if sooner != next {
+            self.wake_at.store(sooner, Ordering::Relaxed);
+        }
+        sooner
+    }
+
+    fn sleep(&self, next: u64) {
+        let mut park = lock(&self.park);
+        while !park.notified && !park.stopped {
+            park = if next == NEVER {
+                let woken = self.unpark.wait(park);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let left = self.clock.until(next);
+                if left.is_zero() {
+                    break;
+                }
+                let woken = self.unpark.wait_timeout(park, left);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+        park.notified = false;
+        drop(park);
+        self.wake_at.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// Ends the current sleep. Of several threads that want this, one does it.
+    fn wake(&self) {
+        if self.wake_at.swap(AWAKE, Ordering::Relaxed) != AWAKE {
+            lock(&self.park).notified = true;
+            self.unpark.notify_one();
+        }
+    }
+
+    fn shard(&self) -> usize {
+        thread_local! {
+            static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
+        }
+        let shard = SHARD.get();
+        if shard != usize::MAX {
+            return shard;
+        }
+        let shard = self.threads.fetch_add(1, Ordering::Relaxed);
+        SHARD.set(shard);
+        shard
+    }
+}
+
+impl Default for Timer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The wall clock at the start, carried on by the monotonic one.
+struct Clock {
+    /// Wall clock, whole seconds since 1970.
+    second: u32,
+    /// The rest of it. Nanoseconds.
+    fraction: u64,
+    origin: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let origin = Instant::now();
+        // A wall clock before 1970 counts as 1970.
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            // The interface has 32 bits for it, enough until 2106.
+            second: wall.as_secs() as u32,
+            fraction: u64::from(wall.subsec_nanos()),
+            origin,
+        }
+    }
+
+    /// Nanoseconds since the start of `second`.
+    fn nanos(&self) -> u64 {
+        let elapsed = self.origin.elapsed();
+        elapsed.as_secs() * NANOS_PER_SECOND + u64::from(elapsed.subsec_nanos()) + self.fraction
+    }
+
+    fn now(&self) -> u64 {
+        self.nanos() / NANOS_PER_TICK
+    }
+
+    /// How long it is until `tick` begins.
+    fn until(&self, tick: u64) -> Duration {
+        let begin = tick.saturating_mul(NANOS_PER_TICK);
+        Duration::from_nanos(begin.saturating_sub(self.nanos()))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// Stops the timer when a test ends, also by a failed assertion.
+    struct Stop<'a>(&'a Timer);
+
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.stop();
+        }
+    }
+
+    /// Calls `test` beside a running timer, whose deliveries the receiver gets
+    /// as (handle, session, the tick at delivery).
+    fn beside<R>(
+        timer: &Timer,
+        test: impl FnOnce(&Timer, mpsc::Receiver<(u32, i32, u64)>) -> R,
+    ) -> R {
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            let _stop = Stop(timer);
+            scope.spawn(move || {
+                timer.run(&mut |handle, session| {
+                    // The test may have seen enough.
+                    let _ = sender.send((handle, session, timer.now()));
+                });
+            });
+            test(timer, receiver)
+        })
+    }
+
+    /// Waits until the timer's thread sleeps until `tick`.
+    fn asleep(timer: &Timer, tick: impl Fn(u64) -> bool) {
+        let start = Instant::now();
+        while !tick(timer.wake_at.load(Ordering::SeqCst)) {
+            assert!(start.elapsed() < DEADLINE, "the timer thread did not sleep");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn smoke() {
+        beside(&Timer::new(), |timer, delivered| {
+            let before = timer.now();
+            timer.add(7, 70, 3);
+            let after = timer.now();
+            let (handle, session, tick) = delivered.recv_timeout(DEADLINE).unwrap();
+            assert_eq!((handle, session), (7, 70));
+            assert!(tick >= before + 3, "{tick} is before {}", after + 3);
+        });
+    }
+
+    #[test]
+    fn order() {
+        beside(&Timer::new(), |timer, delivered| {
+            let mut armed = Vec::new();
+            for session in 0..5_000 {
+                let before = timer.now();
+                let wait = 1 + (session * 7) % 20;
+                timer.add(1, session as i32, wait);
+                // Where the tick changed meanwhile, the expiry is not known.
+                if timer.now() == before {
+                    armed.push((before + u64::from(wait), session as i32));
+                }
+            }
+            armed.sort_by_key(|&(tick, _)| tick);
+            let mut known = vec![None; 5_000];
+            for &(tick, session) in &armed {
+                known[session as usize] = Some(tick);
+            }
+            let mut got = Vec::new();
+            for _ in 0..5_000 {
+                let (_, session, at) = delivered.recv_timeout(DEADLINE).unwrap();
+                if let Some(tick) = known[session as usize] {
+                    assert!(at >= tick, "session {session} came early");
+                    got.push((tick, session));
+                }
+            }
+            assert_eq!(got, armed);
+        });
+    }
+
+    #[test]
+    fn order_across_threads() {
+        let timer = Timer::new();
+        let turn = Mutex::new(0);
+        let count = 400;
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (timer, turn) = (&timer, &turn);
+                scope.spawn(move || {
+                    loop {
+                        let mut turn = lock(turn);
+                        if *turn == count {
+                            break;
+                        }
+                        if *turn % 4 == number {
+                            timer.add(0, *turn, 0);
+                            *turn += 1;
+                        }
+                        drop(turn);
+                        thread::yield_now();
+                    }
+                });
+            }
+        });
+        let mut sessions = Vec::new();
+        timer.update(&mut |_, session| sessions.push(session));
+        // The ticks may differ, but they rise with the order of arming.
+        assert_eq!(sessions, (0..count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_later_timer_wakes_nobody() {
+        beside(&Timer::new(), |timer, _delivered| {
+            asleep(timer, |tick| tick == NEVER);
+            let before = timer.now();
+            timer.add(1, 1, 360_000);
+            let hour = before + 360_000;
+            asleep(timer, |tick| tick != NEVER && tick >= hour);
+            let until = timer.wake_at.load(Ordering::SeqCst);
+            for session in 0..(3 * SHARD_LIMIT) {
+                timer.add(1, session as i32, 360_001 + session as u32);
+            }
+            assert_eq!(timer.wake_at.load(Ordering::SeqCst), until);
+            assert!(!lock(&timer.park).notified);
+        });
+    }
+
+    #[test]
+    fn an_earlier_timer_wakes() {
+        beside(&Timer::new(), |timer, delivered| {
+            timer.add(1, 1, 360_000);
+            asleep(timer, |tick| tick != NEVER && tick != AWAKE);
+            timer.add(2, 2, 1);
+            let (handle, session, _) = delivered.recv_timeout(DEADLINE).unwrap();
+            assert_eq!((handle, session), (2, 2));
+            asleep(timer, |tick| tick > timer.now() + 300_000);
+        });
+    }
+
+    #[test]
+    fn crosses_the_32_bit_boundary() {
+        let clock = Clock {
+            second: 0,
+            fraction: ((1 << 32) - 3) * NANOS_PER_TICK,
+            origin: Instant::now(),
+        };
+        beside(&Timer::with_clock(clock, 2), |timer, delivered| {
+            for session in (1..=6).rev() {
+                timer.add(0, session, session as u32);
+            }
+            for expected in 1..=6 {
+                let (_, session, tick) = delivered.recv_timeout(DEADLINE).unwrap();
+                assert_eq!(session, expected);
+                assert!(tick >= (1 << 32) - 3 + expected as u64);
+            }
+        });
+    }
+
+    #[test]
+    fn overload() {
+        let timer = Timer::new();
+        let threads = 8;
+        let each = if cfg!(miri) { 100 } else { 20_000 };
+        thread::scope(|scope| {
+            for handle in 0..threads {
+                let timer = &timer;
+                scope.spawn(move || (0..each).for_each(|session| timer.add(handle, session, 0)));
+            }
+        });
+        let mut next = vec![0; threads as usize];
+        // Ticks that pass between readings leave nothing behind.
+        timer.update(&mut |handle, session| {
+            assert_eq!(session, next[handle as usize]);
+            next[handle as usize] += 1;
+        });
+        assert_eq!(next, vec![each; threads as usize]);
+    }
+
+    #[test]
+    fn shutdown() {
+        let timer = Timer::new();
+        timer.stop();
+        timer.run(&mut |_, _| ());
+        beside(&timer, |timer, _| asleep(timer, |tick| tick == NEVER));
+    }
+
+    #[test]
+    fn start_time_and_now_are_the_wall_clock() {
+        let timer = Timer::new();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let wall = wall.as_millis() as i64 / 10;
+        let ours = i64::from(timer.starttime()) * 100 + timer.now() as i64;
+        assert!((wall - ours).abs() <= 100, "{wall} and {ours}");
+        assert!(timer.clock.fraction < NANOS_PER_SECOND);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    /// A timer that is due at once ends the sleep, wherever the thread is on
+    /// its way there. Were it missed, the model would end in a deadlock.
+    #[test]
+    fn no_wake_is_lost() {
+        loom::model(|| {
+            let timer = Arc::new(Timer::with_clock(Clock::start(), 2));
+            let runner = {
+                let timer = timer.clone();
+                loom::thread::spawn(move || {
+                    let mut seen = Vec::new();
+                    timer.run(&mut |handle, session| {
+                        seen.push((handle, session));
+                        timer.stop();
+                    });
+                    seen
+                })
+            };
+            timer.add_on(1, 3, 9, 0);
+            assert_eq!(runner.join().unwrap(), [(3, 9)]);
+        });
+    }
+}
