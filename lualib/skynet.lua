@@ -8,7 +8,8 @@
 --- and the calls that were found dead, then the forked ones, in the order of their fork.
 ---
 --- This file holds what every service needs at every message. The rest is loaded when somebody asks for it:
---- skynet.request (request/select), skynet.tracing, skynet.tasks (inspection), skynet.wrap (session numbers in use).
+--- skynet.node (environment, statistics, unique services), skynet.request (request/select), skynet.tasks (inspection),
+--- skynet.tracing, skynet.unknown (messages without a handler), skynet.wrap (session numbers that are in use).
 
 local core = require "skynet.core"
 local requiring = require "skynet.require"
@@ -29,7 +30,6 @@ local unpack_args = table.unpack
 
 local PTYPE_RESPONSE <const> = 1
 local PTYPE_ERROR <const> = 7
-local PTYPE_TRACE <const> = 12
 
 ---@class skynet
 local skynet = {
@@ -45,7 +45,7 @@ local skynet = {
     PTYPE_DEBUG = 9,
     PTYPE_LUA = 10,
     PTYPE_SNAX = 11,
-    PTYPE_TRACE = PTYPE_TRACE,
+    PTYPE_TRACE = 12,
 
     cache = require "skynet.codecache",
     error = core.error,
@@ -266,41 +266,6 @@ local function settle(task, ok, what)
     end
 end
 
------ messages that nobody waits for
-
-local function unknown_request(session, address, msg, sz, prototype)
-    skynet.error(format("Unknown request (%s): %s", prototype, core.tostring(msg, sz)))
-    error(format("Unknown session : %d from %x", session, address))
-end
-
-local function unknown_response(session, address, msg, sz)
-    skynet.error(format("Response message : %s", core.tostring(msg, sz)))
-    error(format("Unknown session : %d from %x", session, address))
-end
-
-local function complain(handler, ...)
-    local ok, err = pcall(handler, ...)
-    if not ok then
-        return tostring(err)
-    end
-end
-
--- A message of a type without a handler.
-local function refuse(ptype, msg, sz, session, source)
-    local p = proto[ptype]
-    if not p and ptype == PTYPE_TRACE then
-        load_part "skynet.tracing".announce(source, core.tostring(msg, sz))
-        return
-    end
-    if tracer then
-        tracer.forget(source)
-    end
-    if session ~= 0 then
-        return complain(csend, source, PTYPE_ERROR, session, "")
-    end
-    return complain(unknown_request, session, source, msg, sz, p and p.name or ptype)
-end
-
 ----- the hot path
 
 -- Runs one message. Returns an error's text rather than raising it, so that the forked tasks run without a pcall here.
@@ -320,13 +285,13 @@ local function raw_dispatch_message(ptype, msg, sz, session, source)
             sessions[session] = nil
             return
         else
-            return complain(unknown_response, session, source, msg, sz)
+            return load_part "skynet.unknown".response(session, source, msg, sz)
         end
     else
         local p = proto[ptype]
         local handler = p and p.dispatch
         if not handler then
-            return refuse(ptype, msg, sz, session, source)
+            return load_part "skynet.unknown".request(ptype, msg, sz, session, source)
         end
         task = idle
         if task then
@@ -690,24 +655,6 @@ function skynet.dispatch(typename, func)
     return previous
 end
 
---- Replaces what happens to a message of a type without handler.
----@param handler fun(session: integer, source: integer, msg: lightuserdata, sz: integer, typename: string|integer)
----@return function previous
-function skynet.dispatch_unknown_request(handler)
-    local previous = unknown_request
-    unknown_request = handler
-    return previous
-end
-
---- Replaces what happens to an answer that nobody waits for.
----@param handler fun(session: integer, source: integer, msg: lightuserdata, sz: integer)
----@return function previous
-function skynet.dispatch_unknown_response(handler)
-    local previous = unknown_response
-    unknown_response = handler
-    return previous
-end
-
 -- Somebody failed (its session), or is gone altogether (session 0).
 local function on_error(session, source)
     current.session = false
@@ -732,12 +679,6 @@ local function on_error(session, source)
             due = due + 1
         end
     end
-end
-
---- Fails every call of this service that waits for `service`.
----@param service integer|string
-function skynet.term(service)
-    return on_error(0, service)
 end
 
 ----- this service and the node
@@ -768,58 +709,10 @@ function skynet.address(addr)
     return tostring(addr)
 end
 
-local start_time
-
---- When the node started, in seconds of UNIX time.
----@return integer
-function skynet.starttime()
-    start_time = start_time or intcommand "STARTTIME"
-    return start_time
-end
-
---- The time of day in seconds, exact to a centisecond.
----@return number
-function skynet.time()
-    return core.now() / 100 + skynet.starttime()
-end
-
 ---@param key string
 ---@return string|nil
 function skynet.getenv(key)
     return (core.command("GETENV", key))
-end
-
---- Sets a key of the configuration that has no value yet.
----@param key string
----@param value string|number
-function skynet.setenv(key, value)
-    assert(core.command("GETENV", key) == nil, "Can't setenv exist key : " .. key)
-    core.command("SETENV", key .. " " .. value)
-end
-
---- Whether the monitor found this service in an endless loop since it was last asked.
----@return boolean
-function skynet.endless()
-    return intcommand("STAT", "endless") == 1
-end
-
---- The number of messages that wait in the mailbox.
----@return integer
-function skynet.mqlen()
-    return intcommand("STAT", "mqlen")
-end
-
----@param what "mqlen"|"endless"|"cpu"|"time"|"message"
----@return number
-function skynet.stat(what)
-    return intcommand("STAT", what)
-end
-
---- Limits this service's memory, in bytes. Only while its main chunk runs, and once.
----@param bytes integer
-function skynet.memlimit(bytes)
-    debug.getregistry().memlimit = bytes
-    skynet.memlimit = nil
 end
 
 --- Launches a Lua service and waits until it has started.
@@ -828,28 +721,6 @@ end
 ---@return integer handle
 function skynet.newservice(name, ...)
     return skynet.call(".launcher", "lua", "LAUNCH", "snlua", name, ...)
-end
-
--- Both unique-service calls: what the manager is asked depends on whether the name is the node's or the network's.
-local function ask_manager(here, everywhere, name, ...)
-    if name == true then
-        return assert(skynet.call(".service", "lua", everywhere, ...))
-    end
-    return assert(skynet.call(".service", "lua", here, name, ...))
-end
-
---- The service of that name, launched when there is none yet. With true in front: one for all nodes.
----@param name string|true
----@return integer handle
-function skynet.uniqueservice(name, ...)
-    return ask_manager("LAUNCH", "GLAUNCH", name, ...)
-end
-
---- The unique service of that name; waits until somebody has launched it.
----@param name string|true
----@return integer handle
-function skynet.queryservice(name, ...)
-    return ask_manager("QUERY", "GQUERY", name, ...)
 end
 
 ----- start and end
@@ -887,30 +758,29 @@ function skynet.exit()
     skynet.send(".launcher", "lua", "REMOVE", skynet.self(), false)
 
     -- Closing a task runs the close handlers of its variables, which may send, sleep or wake: so first a list of them.
-    local tasks, called = { [me] = true }, {}
+    local tasks, called, seen = {}, {}, { [me] = true, [main] = true }
     for _, task in pairs(sessions) do
         if task then
-            tasks[task] = true
+            if not seen[task] then
+                seen[task] = true
+                tasks[#tasks + 1] = task
+            end
             if task.callee then
                 called[task.callee] = true
             end
         end
     end
     for task in pairs(strays) do
-        tasks[task] = true
+        seen[task] = true
     end
-    for task in pairs(tasks) do
+    for task in pairs(seen) do
         local session = task.session
         if session and session ~= 0 then
             csend(task.source, PTYPE_ERROR, session, "")
         end
     end
-    tasks[me] = nil
-    tasks[main] = nil
-    for task in pairs(tasks) do
-        if not strays[task] then
-            close(task.co)
-        end
+    for _, task in ipairs(tasks) do
+        close(task.co)
     end
     for answer in pairs(unanswered) do
         answer(false)
@@ -930,19 +800,24 @@ end
 
 ----- parts that are loaded when they are needed
 
--- What those parts see of this file's state.
-local function open_kernel()
-    return {
+local kernel
+local parts = {}
+
+function load_part(file)
+    local part = parts[file]
+    if part then
+        return part
+    end
+    -- What the parts see of this file's state.
+    kernel = kernel or {
         proto = proto,
         sessions = sessions,
         sleeping = sleeping,
-        strays = strays,
+        load = load_part,
         await = await,
+        on_error = on_error,
         current = function()
             return current
-        end,
-        switch = function(task)
-            current = task
         end,
         starting = function()
             return init_thread
@@ -967,49 +842,63 @@ local function open_kernel()
         set_mark_timer = function(mark)
             mark_timer = mark
         end,
-        start_tracing = function(part)
+        traced = function()
+            return tracing
+        end,
+        start_tracing = function(traces)
             tracing = true
-            tracer = part
+            tracer = traces
         end,
     }
-end
-
-local kernel
-local parts = {}
-
-function load_part(file)
-    local part = parts[file]
-    if not part then
-        kernel = kernel or open_kernel()
-        part = require(file)(skynet, kernel)
-        parts[file] = part
-    end
+    part = require(file)(skynet, kernel)
+    parts[file] = part
     return part
 end
 
--- Puts functions into `skynet` that load their file when they are called first, and then step aside.
-local function on_demand(file, ...)
-    for _, name in ipairs { ... } do
-        local function stub(...)
-            local func = load_part(file)[name]
-            if skynet[name] == stub then
-                skynet[name] = func
-            end
-            return func(...)
-        end
-        skynet[name] = stub
+-- The functions of the API that are not in this file, and where they are. They come into `skynet` when one of their
+-- file is first asked for.
+local elsewhere = {}
+for file, names in pairs {
+    ["skynet.node"] = "starttime time setenv endless mqlen stat memlimit uniqueservice queryservice term",
+    ["skynet.request"] = "request",
+    ["skynet.tasks"] = "task uniqtask killthread trace_timeout",
+    ["skynet.tracing"] = "trace tracecall traceproto tracetag",
+    ["skynet.unknown"] = "dispatch_unknown_request dispatch_unknown_response",
+} do
+    for name in names:gmatch "%S+" do
+        elsewhere[name] = file
     end
 end
 
-on_demand("skynet.request", "request")
-on_demand("skynet.tracing", "trace", "tracecall", "traceproto")
-on_demand("skynet.tasks", "task", "uniqtask", "killthread", "trace_timeout")
-
---- The trace tag of the running task: nil: not traced, false: never to be traced.
----@return string|false|nil
-function skynet.tracetag()
-    return current.tag
+local function find_elsewhere(_, name)
+    local file = elsewhere[name]
+    if not file then
+        return
+    end
+    local part = load_part(file)
+    for other, home in pairs(elsewhere) do
+        if home == file then
+            -- An assignment to nil does not come back here.
+            elsewhere[other] = nil
+            if rawget(skynet, other) == nil then
+                rawset(skynet, other, part[other])
+            end
+        end
+    end
+    return rawget(skynet, name)
 end
+
+setmetatable(skynet, {
+    __index = find_elsewhere,
+    __pairs = function()
+        local name = next(elsewhere)
+        while name do
+            find_elsewhere(skynet, name)
+            name = next(elsewhere)
+        end
+        return next, skynet
+    end,
+})
 
 skynet.register_protocol { name = "lua", id = skynet.PTYPE_LUA, pack = cpack, unpack = core.unpack }
 skynet.register_protocol { name = "response", id = PTYPE_RESPONSE }
