@@ -6,3 +6,5 @@ mod ffi;
 mod runtime;
 mod socket;
 mod sync;
+
+pub use runtime::module::{Builtin, set_builtins};

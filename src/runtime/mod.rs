@@ -1,4 +1,5 @@
 //! The node.
 
 pub mod env;
+pub mod module;
 pub mod timer;
