@@ -1,0 +1,265 @@
+//! Workers: threads that run slices, and what they do when there are none.
+//!
+//! A worker with nothing of its own looks through the injector and the others'
+//! queues, and then parks. While some worker is awake, one of the parked ones
+//! stands *sentinel*: it sleeps for [`LOOK`] at a time, and if it finds that a
+//! worker has been in the same callback since its last look, takes the mailbox
+//! out of that worker's slot and runs it. It sleeps longer and longer while it
+//! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
+//! parks as well. (Go's sysmon thread does the same for its processors.)
+
+use super::queue::Queue;
+use super::{Outcome, Scheduler, Shared, Workers, run_slice};
+use crate::runtime::cpu;
+use crate::runtime::mailbox::Runnable;
+use std::cell::Cell;
+use std::ptr;
+use std::time::Duration;
+
+/// Slices between two looks at the injector.
+const INJECTOR_PERIOD: u32 = 8;
+/// How often in a row the slot goes before the queue.
+const SLOT_RUNS: u32 = 3;
+/// The sentinel's first sleep, and its usual one.
+const FIRST_LOOK: Duration = Duration::from_micros(25);
+const LOOK: Duration = Duration::from_micros(50);
+/// Looks in vain before the sleep doubles.
+const PATIENCE: u32 = 16;
+const LONGEST_LOOK: Duration = Duration::from_millis(1);
+/// What the kernel may add to a sleep; its default of 50 µs would double it.
+const TIMER_SLACK_NS: libc::c_ulong = 1_000;
+
+thread_local! {
+    static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+/// A worker's own half, for the thread that runs it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    scheduler: &'static Scheduler,
+    workers: &'static Workers,
+    index: usize,
+    queue: Queue,
+    slices: Cell<u32>,
+    slot_runs: Cell<u32>,
+}
+
+/// Gives a runnable mailbox to the worker that this thread is; it comes back on
+/// a thread that is none.
+#[inline]
+pub(super) fn schedule_local(runnable: Runnable) -> Option<Runnable> {
+    let worker = CURRENT.with(Cell::get);
+    // SAFETY: the pointer is set for as long as `run` borrows the worker.
+    match unsafe { worker.as_ref() } {
+        Some(worker) => {
+            worker.offer(runnable);
+            None
+        }
+        None => Some(runnable),
+    }
+}
+
+impl Worker {
+    pub(super) fn new(
+        scheduler: &'static Scheduler,
+        workers: &'static Workers,
+        index: usize,
+        queue: Queue,
+    ) -> Self {
+        Self {
+            scheduler,
+            workers,
+            index,
+            queue,
+            slices: Cell::new(0),
+            slot_runs: Cell::new(0),
+        }
+    }
+
+    /// The worker's number, from 0.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Runs services until the scheduler quits. `weight` is as in
+    /// [`run_slice`].
+    pub(crate) fn run(self, weight: i32) {
+        // SAFETY: this option takes one number, and concerns this thread only.
+        unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, TIMER_SLACK_NS) };
+        CURRENT.with(|current| current.set(&raw const self));
+        cpu::begin();
+        let mut searching = false;
+        while !self.workers.is_quitting() {
+            let mut next = self.next();
+            if next.is_none() {
+                searching = searching || self.workers.idle.start_searching();
+                next = searching.then(|| self.search()).flatten();
+            }
+            if next.is_none() {
+                (next, searching) = self.park(searching);
+                cpu::begin();
+            }
+            if let Some(runnable) = next {
+                if std::mem::take(&mut searching) && self.workers.idle.stop_searching() {
+                    self.workers.notify();
+                }
+                self.execute(runnable, weight);
+            }
+        }
+        CURRENT.with(|current| current.set(ptr::null()));
+        while let Some(left) = self.shared().slot.take().or_else(|| self.queue.pop()) {
+            self.scheduler.injector.push(left);
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.workers.shared[self.index]
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Shared> {
+        let (before, rest) = self.workers.shared.split_at(self.index);
+        rest.iter().skip(1).chain(before)
+    }
+
+    /// Takes a mailbox that became runnable during a slice.
+    #[inline]
+    fn offer(&self, runnable: Runnable) {
+        if let Some(displaced) = self.shared().slot.replace(runnable) {
+            self.queue.push(displaced);
+            self.workers.notify();
+        }
+        if self.workers.idle.lacks_sentinel() {
+            self.post_sentinel();
+        }
+    }
+
+    #[inline]
+    fn execute(&self, runnable: Runnable, weight: i32) {
+        if let Outcome::More(runnable) = run_slice(runnable, weight, &self.shared().monitor) {
+            let alone = self.queue.is_empty() && self.shared().slot.is_empty();
+            self.queue.push(runnable);
+            if !alone {
+                self.workers.notify();
+            }
+        }
+    }
+
+    /// What runs next of what is near.
+    #[inline]
+    fn next(&self) -> Option<Runnable> {
+        let slices = self.slices.get().wrapping_add(1);
+        self.slices.set(slices);
+        if slices.is_multiple_of(INJECTOR_PERIOD)
+            && let Some(runnable) = self.queue.take_from(&self.scheduler.injector)
+        {
+            return Some(runnable);
+        }
+        let in_slot = self.shared().slot.take();
+        if self.slot_runs.get() < SLOT_RUNS {
+            if in_slot.is_some() {
+                self.slot_runs.set(self.slot_runs.get() + 1);
+                return in_slot;
+            }
+        } else if let Some(runnable) = in_slot {
+            let alone = self.queue.is_empty();
+            self.queue.push(runnable);
+            if !alone {
+                self.workers.notify();
+            }
+        }
+        self.slot_runs.set(0);
+        self.queue
+            .pop()
+            .or_else(|| self.queue.take_from(&self.scheduler.injector))
+    }
+
+    /// Looks for work of others.
+    fn search(&self) -> Option<Runnable> {
+        self.others()
+            .find_map(|other| other.stealer.steal_into(&self.queue))
+            .or_else(|| self.queue.take_from(&self.scheduler.injector))
+    }
+
+    fn is_work_left(&self) -> bool {
+        !self.scheduler.injector.is_empty() || self.others().any(|other| !other.stealer.is_empty())
+    }
+
+    /// Sleeps until there is work. Returns what the worker found as sentinel, and
+    /// whether it counts as looking for work.
+    fn park(&self, searching: bool) -> (Option<Runnable>, bool) {
+        let idle = &self.workers.idle;
+        idle.sleep(self.index, searching);
+        if self.is_work_left() {
+            self.workers.notify();
+        }
+        let mut found = None;
+        let mut searching = true;
+        while !self.workers.is_quitting() && idle.is_asleep(self.index) {
+            let stands =
+                idle.is_sentinel(self.index) || (!idle.all_asleep() && idle.take_post(self.index));
+            if !stands {
+                self.shared().parker.park();
+                continue;
+            }
+            found = self.stand_sentinel();
+            if found.is_some() {
+                searching = !idle.get_up(self.index);
+                break;
+            }
+        }
+        if idle.is_sentinel(self.index) {
+            idle.leave_post(self.index);
+            self.post_sentinel();
+        }
+        idle.rise();
+        (found, searching)
+    }
+
+    /// Wakes a parked worker so that it stands sentinel.
+    #[cold]
+    fn post_sentinel(&self) {
+        if let Some(index) = self.workers.idle.sentinel_to_post() {
+            self.workers.shared[index].parker.unpark();
+        }
+    }
+
+    /// The sentinel's watch. Ends with a mailbox that waited behind a long
+    /// callback, or with nothing when the worker is woken or all are parked.
+    fn stand_sentinel(&self) -> Option<Runnable> {
+        let idle = &self.workers.idle;
+        let mut seen: Vec<u32> = self.others().map(|o| o.monitor.version()).collect();
+        let mut pause = FIRST_LOOK;
+        let mut usual = LOOK;
+        let mut in_vain = 0;
+        loop {
+            if self.shared().parker.park_timeout(pause) || self.workers.is_quitting() {
+                return None;
+            }
+            let mut suspects = false;
+            for (other, seen) in self.others().zip(&mut seen) {
+                let version = other.monitor.version();
+                let same = std::mem::replace(seen, version) == version;
+                if other.monitor.destination().is_none() || other.slot.is_empty() {
+                    continue;
+                }
+                suspects = true;
+                if same && let Some(runnable) = other.slot.take() {
+                    return Some(runnable);
+                }
+            }
+            in_vain += 1;
+            if in_vain >= PATIENCE {
+                in_vain = 0;
+                usual = (usual * 2).min(LONGEST_LOOK);
+            }
+            if idle.all_asleep() && usual > LOOK {
+                idle.leave_post(self.index);
+                if idle.all_asleep() || !idle.take_post(self.index) {
+                    return None;
+                }
+            }
+            // A message in a slot may be about to wait.
+            pause = if suspects { LOOK } else { usual };
+        }
+    }
+}
