@@ -1,8 +1,8 @@
 //! From bytes to Lua values.
 //!
-//! A stream is surveyed before Lua hears of it. So it is known to be sound, and
-//! every table is created with room for what it will hold: growing a table entry
-//! by entry takes longer than reading the bytes twice.
+//! A stream with tables in it is surveyed before they are made. So it is known to
+//! be sound, and every table is created with room for what it will hold: growing
+//! a table entry by entry takes longer than reading the bytes twice.
 
 use std::ffi::c_int;
 use std::slice;
@@ -16,6 +16,9 @@ use super::format::{self, Fault, Item, Reader};
 /// userdata, which Lua frees whatever happens.
 const LOCAL_TABLES: usize = 128;
 
+/// Plain values share one check of the Lua stack by so many.
+const RUN: c_int = 16;
+
 /// Tables on so many levels share one check of the Lua stack.
 const LEVELS: u32 = 8;
 
@@ -25,36 +28,76 @@ const SLOTS: c_int = 24;
 /// Pushes the values of `stream`. Returns how many.
 ///
 /// # Safety
-/// `L` runs `unpack`, and no caller's frame has a destructor.
+/// `L` runs `unpack` with its argument alone on the stack, and no caller's frame
+/// has a destructor.
 pub(super) unsafe fn values(L: *mut lua_State, stream: &[u8]) -> Result<c_int, Fail> {
+    let mut builder = Builder {
+        L,
+        reader: Reader::new(stream),
+        pairs: [].iter(),
+    };
+    let mut count = 0;
+    // Most messages are a few plain values, which need no survey.
+    while !builder.reader.is_empty() {
+        let item = builder.reader.next().map_err(Fail::Stream)?;
+        if let Item::Table(_) = item {
+            // SAFETY: the caller's promise.
+            return unsafe { with_tables(L, stream, count) };
+        }
+        count += 1;
+        // SAFETY: the caller's promise. Lua grants LUA_MINSTACK slots at first.
+        unsafe {
+            if count % RUN == 0 {
+                luaL_checkstack(L, RUN + 2, c"too many values in a message".as_ptr());
+            }
+            builder.push(item, 0).map_err(Fail::Stream)?;
+        }
+    }
+    Ok(count)
+}
+
+/// Pushes all values but the first `done` ones, which have been pushed already and
+/// are no tables. Returns how many values there are in all.
+///
+/// # Safety
+/// As for [`values`].
+#[inline(never)]
+unsafe fn with_tables(L: *mut lua_State, stream: &[u8], done: c_int) -> Result<c_int, Fail> {
     let mut local = [0u32; LOCAL_TABLES];
     let mut pairs = &mut local[..];
     let survey = format::survey(stream, pairs).map_err(Fail::Stream)?;
-    // SAFETY: the caller's promise. The userdata stays in its slot, below the
-    // values, until they are returned; u32 needs no more than its alignment.
+    let Ok(count) = c_int::try_from(survey.values) else {
+        return Err(Fail::Size);
+    };
+    // SAFETY: the caller's promise. The userdata goes below the values, and so
+    // stays until they are returned. Lua aligns it for any type.
     unsafe {
+        luaL_checkstack(
+            L,
+            count.saturating_add(SLOTS),
+            c"too many values in a message".as_ptr(),
+        );
         if survey.tables > LOCAL_TABLES {
             let block = lua_newuserdatauv(L, survey.tables * size_of::<u32>(), 0).cast::<u32>();
+            lua_insert(L, 2);
             block.write_bytes(0, survey.tables);
             pairs = slice::from_raw_parts_mut(block, survey.tables);
             format::survey(stream, pairs).map_err(Fail::Stream)?;
-        }
-        let Ok(count) = c_int::try_from(survey.values) else {
-            return Err(Fail::Size);
-        };
-        if lua_checkstack(L, count.saturating_add(SLOTS)) == 0 {
-            return Err(Fail::Stack);
         }
         let mut builder = Builder {
             L,
             reader: Reader::new(stream),
             pairs: pairs.iter(),
         };
-        while !builder.reader.is_empty() {
-            builder.push(0).map_err(Fail::Stream)?;
+        for _ in 0..done {
+            builder.reader.next().map_err(Fail::Stream)?;
         }
-        Ok(count)
+        for _ in done..count {
+            let item = builder.reader.next().map_err(Fail::Stream)?;
+            builder.push(item, 0).map_err(Fail::Stream)?;
+        }
     }
+    Ok(count)
 }
 
 struct Builder<'a> {
@@ -65,14 +108,13 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Pushes the next value. Returns whether it is nil.
+    /// Pushes a value whose head has been read.
     ///
     /// # Safety
     /// As for [`values`], with a free slot.
     #[inline(always)]
-    unsafe fn push(&mut self, level: u32) -> Result<bool, Fault> {
+    unsafe fn push(&mut self, item: Item, level: u32) -> Result<(), Fault> {
         let L = self.L;
-        let item = self.reader.next()?;
         // SAFETY: the caller's promise.
         unsafe {
             match item {
@@ -87,7 +129,7 @@ impl Builder<'_> {
                 Item::Nil => lua_pushnil(L),
             }
         }
-        Ok(item == Item::Nil)
+        Ok(())
     }
 
     /// Pushes a table whose head has been read.
@@ -105,15 +147,18 @@ impl Builder<'_> {
             }
             lua_createtable(L, array as c_int, pairs as c_int);
             for index in 1..=array as lua_Integer {
-                self.push(level + 1)?;
+                let value = self.reader.next()?;
+                self.push(value, level + 1)?;
                 lua_rawseti(L, -2, index);
             }
             loop {
-                if self.push(level + 1)? {
-                    lua_settop(L, -2);
+                let key = self.reader.next()?;
+                if let Item::Nil = key {
                     return Ok(());
                 }
-                self.push(level + 1)?;
+                self.push(key, level + 1)?;
+                let value = self.reader.next()?;
+                self.push(value, level + 1)?;
                 lua_rawset(L, -3);
             }
         }
