@@ -20,15 +20,6 @@ local function find_main()
         end
         tried[#tried + 1] = err
     end
-    -- Services inside the executable. Files come first, so that they can be replaced.
-    local embedded = package.loaded["skynet.embed"]
-    local source, chunkname
-    if embedded then
-        source, chunkname = embedded.service(name)
-    end
-    if source then
-        return assert(load(source, chunkname))
-    end
     error(table.concat(tried, "\n"))
 end
 
@@ -39,15 +30,13 @@ package.path, package.cpath = LUA_PATH, LUA_CPATH
 local preload = LUA_PRELOAD
 LUA_SERVICE, LUA_PATH, LUA_CPATH, LUA_PRELOAD = nil, nil, nil, nil
 
-if pattern then
-    -- A pattern such as "dir/?/init.lua" gives a service a directory, where its own modules are.
-    local own = pattern:match "^(.*/)[^/?]+$"
-    if own then
-        SERVICE_PATH = substitute(own)
-        package.path = SERVICE_PATH .. "?.lua;" .. package.path
-    else
-        SERVICE_PATH = pattern:match "^(.*/)"
-    end
+-- A pattern such as "dir/?/init.lua" gives a service a directory, where its own modules are.
+local own = pattern:match "^(.*/)[^/?]+$"
+if own then
+    SERVICE_PATH = substitute(own)
+    package.path = SERVICE_PATH .. "?.lua;" .. package.path
+else
+    SERVICE_PATH = pattern:match "^(.*/)"
 end
 
 if preload then
