@@ -8,16 +8,15 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use mlua_sys as lua;
-use mlua_sys::lua_State;
+use mlua_sys::{lua_CFunction, lua_State};
 use skynet_abi::{PTYPE_TEXT, skynet_error, skynet_sendname};
 
-/// What the protected function below needs, and its verdict.
+/// What the protected functions below need.
 struct Boot<'a> {
     snlua: &'a Snlua,
     node: Context,
     /// The service's name and its arguments.
     arguments: &'a [u8],
-    loaded: bool,
 }
 
 /// Runs the service's Lua code up to its end, which is where it has set a
@@ -27,35 +26,67 @@ pub(super) fn run(snlua: &Snlua, node: Context, arguments: &[u8]) -> bool {
         snlua,
         node,
         arguments,
-        loaded: false,
     };
     let state = snlua.main.load(Ordering::Relaxed);
-    // SAFETY: the state is new, so it has slots for a function without
-    // upvalues and one argument, neither of which allocates. `boot` outlives
-    // the call, and the error's text is on the stack until it is popped.
-    unsafe {
-        lua::lua_pushcfunction(state, start);
-        lua::lua_pushlightuserdata(state, (&raw mut boot).cast());
-        if lua::lua_pcall(state, 1, 0, 0) != lua::LUA_OK {
-            report(node, c"lua loader error : %s", state);
-        }
-        lua::lua_settop(state, 0);
-    }
-    if !boot.loaded {
+    // SAFETY: the thread that runs the service is this one.
+    let loaded = unsafe {
+        protected(state, prepare, &mut boot, 2)
+            && lua::lua_isfunction(state, -2) != 0
+            && load(state, node)
+            && protected(state, finish, &mut boot, 0)
+    };
+    if !loaded {
         tell_launcher(node);
     }
-    boot.loaded
+    loaded
 }
 
-/// Logs the error object on top of the stack. The format takes one C string.
-unsafe fn report(node: Context, format: &CStr, state: *mut lua_State) {
-    // SAFETY: the caller's promise about the format; the text stays on the stack.
+/// Calls a function with the boot's address, so that whatever error it raises,
+/// if only for want of memory, is logged. Leaves its results.
+unsafe fn protected(
+    state: *mut lua_State,
+    function: lua_CFunction,
+    boot: &mut Boot<'_>,
+    results: c_int,
+) -> bool {
+    // SAFETY: a new state has slots for a function without upvalues and its
+    // argument, neither of which allocates. `boot` outlives the call.
+    unsafe {
+        lua::lua_pushcfunction(state, function);
+        lua::lua_pushlightuserdata(state, ptr::from_mut(boot).cast());
+        let done = lua::lua_pcall(state, 1, results, 0) == lua::LUA_OK;
+        if !done {
+            report(boot.node, state);
+        }
+        done
+    }
+}
+
+/// Calls the loader, which `prepare` left on the stack above its argument. The
+/// call is made from the bottom of the stack: that is what a traceback shows.
+unsafe fn load(state: *mut lua_State, node: Context) -> bool {
+    // SAFETY: as above; the handler goes below the two values that are there.
+    unsafe {
+        lua::lua_pushcfunction(state, with_traceback);
+        lua::lua_insert(state, 1);
+        let done = lua::lua_pcall(state, 1, 0, 1) == lua::LUA_OK;
+        if !done {
+            report(node, state);
+        }
+        lua::lua_settop(state, 0);
+        done
+    }
+}
+
+/// Logs the error object on top of the stack.
+unsafe fn report(node: Context, state: *mut lua_State) {
+    // SAFETY: the text stays on the stack, the format takes one C string.
     unsafe {
         let mut text = lua::lua_tostring(state, -1);
         if text.is_null() {
             text = c"(error object is not a string)".as_ptr();
         }
-        skynet_error(node.as_ptr(), format.as_ptr(), text);
+        skynet_error(node.as_ptr(), c"lua loader error : %s".as_ptr(), text);
     }
 }
 
@@ -76,20 +107,25 @@ fn tell_launcher(node: Context) {
     }
 }
 
-/// Everything that may raise a Lua error, to be called protected, with a `Boot`
-/// as its argument.
-unsafe extern "C-unwind" fn start(state: *mut lua_State) -> c_int {
-    // SAFETY: `run` passes its own `Boot`, which nobody else uses meanwhile.
-    // Nothing here has a destructor.
+/// The boot that `protected` passed.
+unsafe fn argument<'a>(state: *mut lua_State) -> &'a Boot<'a> {
+    // SAFETY: the functions below are called by `protected` alone.
+    unsafe { &*lua::lua_touserdata(state, 1).cast::<Boot<'_>>() }
+}
+
+/// Makes the state ready and returns the loader and its argument, or nil if
+/// there is no loader.
+unsafe extern "C-unwind" fn prepare(state: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua with LUA_MINSTACK slots; owns nothing.
     unsafe {
-        let boot = &mut *lua::lua_touserdata(state, 1).cast::<Boot<'_>>();
+        let boot = argument(state);
         lua::lua_settop(state, 0);
+        // Nothing is garbage while the state is being filled.
         lua::lua_gc(state, lua::LUA_GCSTOP);
         open_libraries(state, boot.snlua, boot.node);
-        lua::lua_gc(state, lua::LUA_GCGEN, 0, 0);
+        lua::lua_gc(state, lua::LUA_GCGEN);
         set_globals(state, boot.node);
 
-        lua::lua_pushcfunction(state, with_traceback);
         let path = boot.node.env(c"lualoader");
         let path = path.unwrap_or(c"./lualib/loader.lua");
         if embedded::load_loader(state, path) != lua::LUA_OK {
@@ -101,23 +137,25 @@ unsafe extern "C-unwind" fn start(state: *mut lua_State) -> c_int {
             );
             return 0;
         }
-        let arguments = boot.arguments;
-        lua::lua_pushlstring(state, arguments.as_ptr().cast(), arguments.len());
-        if lua::lua_pcall(state, 1, 0, 1) != lua::LUA_OK {
-            report(boot.node, c"lua loader error : %s", state);
-            return 0;
-        }
-        lua::lua_settop(state, 0);
+        lua::lua_pushlstring(state, boot.arguments.as_ptr().cast(), boot.arguments.len());
+    }
+    2
+}
+
+/// After the service's own code.
+unsafe extern "C-unwind" fn finish(state: *mut lua_State) -> c_int {
+    // SAFETY: as for `prepare`.
+    unsafe {
+        let boot = argument(state);
         take_memory_limit(state, boot.snlua, boot.node);
         lua::lua_gc(state, lua::LUA_GCRESTART);
-        boot.loaded = true;
     }
     0
 }
 
 /// The standard libraries, and this service's own modules. Four slots.
 unsafe fn open_libraries(state: *mut lua_State, snlua: &Snlua, node: Context) {
-    // SAFETY: called by `start`, whose stack is empty.
+    // SAFETY: called by `prepare`, whose stack is empty.
     unsafe {
         // Libraries are not to read LUA_PATH and the like from the process's
         // environment.
@@ -147,7 +185,7 @@ unsafe fn open_libraries(state: *mut lua_State, snlua: &Snlua, node: Context) {
 /// What the loader reads. Two slots.
 unsafe fn set_globals(state: *mut lua_State, node: Context) {
     let configured = |key: &CStr, default: &'static CStr| node.env(key).unwrap_or(default).as_ptr();
-    // SAFETY: called by `start`; the environment's values are C strings.
+    // SAFETY: called by `prepare`; the environment's values are C strings.
     unsafe {
         let path = configured(c"lua_path", c"./lualib/?.lua;./lualib/?/init.lua");
         embedded::push_lua_path(state, path);
@@ -165,7 +203,7 @@ unsafe fn set_globals(state: *mut lua_State, node: Context) {
 
 /// Takes the limit that the service's code has left in the registry.
 unsafe fn take_memory_limit(state: *mut lua_State, snlua: &Snlua, node: Context) {
-    // SAFETY: called by `start` with an empty stack; the format takes a double.
+    // SAFETY: called by `finish`; the format takes a double.
     unsafe {
         let kind = lua::lua_getfield(state, lua::LUA_REGISTRYINDEX, c"memlimit".as_ptr());
         if kind == lua::LUA_TNUMBER {
