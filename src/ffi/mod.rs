@@ -13,6 +13,7 @@ mod monitor;
 mod mq;
 mod server;
 mod skynet;
+mod socket;
 
 use crate::runtime::node;
 use crate::runtime::service::Service;

@@ -6,7 +6,6 @@
 //! writes what is left for it and goes, timer and socket threads join, the
 //! harbor service's reference goes last.
 
-use super::message::Message;
 use super::monitor::PERIOD;
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
@@ -14,10 +13,8 @@ use super::{env, harbor, module, node, registry, send, timer};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::socket;
-use crate::socket::message::Packed;
 use crate::sync::{Condvar, Mutex, lock};
 use skynet_abi::imp::{THREAD_MONITOR, THREAD_SOCKET, THREAD_TIMER, THREAD_WORKER};
-use skynet_abi::mq::skynet_message;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -249,7 +246,7 @@ impl Threads {
         })?);
         threads
             .others
-            .push(spawn("socket", THREAD_SOCKET, run_socket)?);
+            .push(spawn("socket", THREAD_SOCKET, socket::node::run)?);
         for worker in scheduler::get()?.start(count)? {
             let weight = WEIGHTS.get(worker.index()).copied();
             let name = format!("worker-{}", worker.index());
@@ -296,36 +293,6 @@ fn spawn(name: &str, kind: i32, run: impl FnOnce() + Send + 'static) -> Result<J
             what: format!("the {name} thread"),
             source,
         })
-}
-
-/// Puts an event of a socket into its service's mailbox.
-fn deliver_socket(handle: u32, packed: Packed) -> Result<(), Packed> {
-    let (data, sz) = packed.into_raw();
-    // SAFETY: the event's block is of the malloc family and was given up.
-    let message = unsafe {
-        Message::from_raw(skynet_message {
-            source: 0,
-            session: 0,
-            data: data.as_ptr(),
-            sz,
-        })
-    };
-    node::push_or_return(handle, message).map_err(|message| {
-        let raw = message.into_raw();
-        // SAFETY: this is the block of above, and no callback saw it.
-        unsafe { Packed::from_raw(data, raw.sz) }
-    })
-}
-
-fn run_socket() {
-    loop {
-        let polled = socket::node::poll(deliver_socket);
-        match polled {
-            Ok(socket::node::Progress::Exit) => return,
-            Ok(_) => {}
-            Err(error) => node::log(0, format!("error: socket server: {error}").as_bytes()),
-        }
-    }
 }
 
 /// The thread that looks at the monitors. While no worker does anything it

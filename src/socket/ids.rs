@@ -1,7 +1,7 @@
 //! Giving out ids.
 
 use super::event::Id;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock};
 use std::collections::HashSet;
 
 /// The ids in use. They count upwards, so that a number comes back as late as
@@ -41,7 +41,7 @@ impl Ids {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code under the lock leaves the state half changed, so a panic
         // there (out of memory) is no reason to refuse service.
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
     }
 }
 

@@ -4,8 +4,11 @@ use super::event::{Event, Id, Owner, Polled};
 use super::message::Packed;
 use super::server::Server;
 use crate::error::{Error, Result};
+use crate::runtime::message::Message;
+use crate::runtime::node;
 use crate::sync::Arc;
 use once_cell::sync::OnceCell;
+use skynet_abi::mq::skynet_message;
 use std::os::fd::RawFd;
 use std::sync::RwLock;
 
@@ -57,13 +60,17 @@ pub fn free() {
     drop(server);
 }
 
-/// Waits for one event and gives it to `deliver`, which puts the message into
-/// the mailbox of the service with the handle, or returns it if there is none;
-/// then the socket is closed, as nobody else would do it.
+/// Waits for one event and puts it into the mailbox of the socket's service. If
+/// that is gone, the socket is closed, as nobody else would do it.
 ///
 /// # Errors
-/// There is no server, its poller failed, or memory is out.
-pub fn poll(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<Progress> {
+/// There is no server, or its poller failed: polling again would fail too.
+pub fn poll() -> Result<Progress> {
+    poll_for(push)
+}
+
+/// As [`poll`]; `deliver` gives a message back for which there is no service.
+fn poll_for(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<Progress> {
     let server = server()?;
     let (event, slept) = match server.poll()? {
         Polled::Exit => return Ok(Progress::Exit),
@@ -71,12 +78,15 @@ pub fn poll(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<P
         Polled::Event { event, slept } => (event, slept),
     };
     let Event { id, owner, .. } = event;
-    let packed = Packed::new(event).ok_or_else(|| Error::Io {
-        what: format!("a message about socket {id}"),
-        source: std::io::ErrorKind::OutOfMemory.into(),
-    })?;
-    if let Err(unheard) = deliver(owner as u32, packed) {
-        drop(unheard);
+    let delivered = match Packed::new(event) {
+        Some(packed) => deliver(owner as u32, packed).is_ok(),
+        None => {
+            let text = format!("error: no memory for a message about socket {id}, closing it");
+            node::log(owner as u32, text.as_bytes());
+            false
+        }
+    };
+    if !delivered {
         server.abandon(owner, id)?;
     }
     Ok(if slept {
@@ -84,6 +94,42 @@ pub fn poll(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<P
     } else {
         Progress::More
     })
+}
+
+fn push(handle: u32, packed: Packed) -> Result<(), Packed> {
+    let (data, sz) = packed.into_raw();
+    // SAFETY: into_raw has given up the block, which is of the malloc family.
+    let message = unsafe {
+        Message::from_raw(skynet_message {
+            source: 0,
+            session: 0,
+            data: data.as_ptr(),
+            sz,
+        })
+    };
+    node::push_or_return(handle, message).map_err(|message| {
+        // The message is the one of above; what it owns goes back to a Packed.
+        let _ = message.into_raw();
+        // SAFETY: these are into_raw's results, and no callback saw them.
+        unsafe { Packed::from_raw(data, sz) }
+    })
+}
+
+/// Polls until [`exit`]: the socket thread.
+pub fn run() {
+    loop {
+        match poll() {
+            Ok(Progress::Exit) => return,
+            Ok(_) => {}
+            Err(error) => {
+                node::log(
+                    0,
+                    format!("error: the socket thread ends: {error}").as_bytes(),
+                );
+                return;
+            }
+        }
+    }
 }
 
 /// Takes a foreign descriptor in for a service; see [`Server::bind`].
@@ -109,4 +155,59 @@ pub fn close(id: Id) -> Result<()> {
 /// Closes a socket at once; see [`Server::shutdown`].
 pub fn shutdown(id: Id) -> Result<()> {
     server()?.shutdown(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::pipe;
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    /// The node's server is one for the process, so all about it is one test.
+    #[test]
+    fn node_server() {
+        assert!(bind(1, 0).is_err());
+        init().unwrap();
+        assert!(init().is_err());
+        let (reader, mut writer) = pipe();
+        writer.write_all(b"bytes").unwrap();
+        let id = bind(0x1234, reader.as_raw_fd()).unwrap();
+
+        let received = |wanted: &[u8]| {
+            let deliver = |handle, packed: Packed| {
+                assert_eq!(handle, 0x1234);
+                assert_eq!(packed.bytes(), wanted);
+                Ok(())
+            };
+            assert_ne!(poll_for(deliver).unwrap(), Progress::Exit);
+        };
+        received(b"binding");
+        received(b"bytes");
+
+        // The service goes away: its message is freed, its socket closed, and that
+        // has no event.
+        writer.write_all(b"more").unwrap();
+        poll_for(|_, packed| Err(packed)).unwrap();
+        start(0x1234, id).unwrap();
+        received(b"invalid socket");
+
+        // Somebody who is gone asked for a socket that is another's.
+        let id = bind(0x1234, reader.as_raw_fd()).unwrap();
+        received(b"binding");
+        drop(writer);
+        received(b"");
+        start(0x4321, id).unwrap();
+        poll_for(|_, packed| Err(packed)).unwrap();
+        start(0x1234, id).unwrap();
+        received(b"socket closed");
+
+        exit().unwrap();
+        let last = poll_for(|_, packed| Err(packed)).unwrap();
+        assert_eq!(last, Progress::Exit);
+        free();
+        assert!(bind(1, 0).is_err());
+        init().unwrap();
+        free();
+    }
 }

@@ -1,7 +1,7 @@
 //! What other threads ask of the polling thread, and how they wake it.
 
 use super::event::{Id, Owner};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock};
 use mio::Waker;
 use std::collections::VecDeque;
 use std::io;
@@ -91,6 +91,6 @@ impl Requests {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock leaves the queue half changed.
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
     }
 }

@@ -4,7 +4,7 @@ use super::event::{Id, Owner, Polled};
 use super::poll::{Poller, Shared};
 use super::request::{Manner, Request};
 use crate::error::{Error, Result};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, lock};
 use std::os::fd::RawFd;
 
 /// Sockets and the thread that polls them. Everything but [`Server::poll`] may
@@ -38,7 +38,7 @@ impl Server {
     /// The operating system's poller failed.
     pub fn poll(&self) -> Result<Polled> {
         // A connection that was being read when a panic struck is still whole.
-        let mut poller = self.poller.lock().unwrap_or_else(|e| e.into_inner());
+        let mut poller = lock(&self.poller);
         poller.poll()
     }
 

@@ -1,7 +1,6 @@
 //! A server with real descriptors: pipes, terminals, sockets, files.
 
-use super::message::Packed;
-use super::{Event, Id, Polled, Server, What, node};
+use super::{Event, Id, Polled, Server, What};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -112,7 +111,7 @@ impl Drop for Harness {
     }
 }
 
-fn pipe() -> (File, File) {
+pub fn pipe() -> (File, File) {
     let mut fds: [RawFd; 2] = [0; 2];
     // SAFETY: the array has room for both, which are nobody else's yet.
     unsafe {
@@ -449,51 +448,4 @@ fn drops() {
     drop(reader);
     let error = writer.write_all(b"nobody").unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
-}
-
-/// The node's server is one for the process, so all about it is one test.
-#[test]
-fn node_server() {
-    assert!(node::bind(1, 0).is_err());
-    node::init().unwrap();
-    assert!(node::init().is_err());
-    let (reader, mut writer) = pipe();
-    writer.write_all(b"bytes").unwrap();
-    let id = node::bind(0x1234, reader.as_raw_fd()).unwrap();
-
-    let received = |wanted: &[u8]| {
-        let deliver = |handle, packed: Packed| {
-            assert_eq!(handle, 0x1234);
-            assert_eq!(packed.bytes(), wanted);
-            Ok(())
-        };
-        assert_ne!(node::poll(deliver).unwrap(), node::Progress::Exit);
-    };
-    received(b"binding");
-    received(b"bytes");
-
-    // The service goes away: its message is freed, its socket closed, and that
-    // has no event.
-    writer.write_all(b"more").unwrap();
-    node::poll(|_, packed| Err(packed)).unwrap();
-    node::start(0x1234, id).unwrap();
-    received(b"invalid socket");
-
-    // Somebody who is gone asked for a socket that is another's.
-    let id = node::bind(0x1234, reader.as_raw_fd()).unwrap();
-    received(b"binding");
-    drop(writer);
-    received(b"");
-    node::start(0x4321, id).unwrap();
-    node::poll(|_, packed| Err(packed)).unwrap();
-    node::start(0x1234, id).unwrap();
-    received(b"socket closed");
-
-    node::exit().unwrap();
-    let last = node::poll(|_, packed| Err(packed)).unwrap();
-    assert_eq!(last, node::Progress::Exit);
-    node::free();
-    assert!(node::bind(1, 0).is_err());
-    node::init().unwrap();
-    node::free();
 }
