@@ -1,8 +1,11 @@
 //! A message, and who owns it.
 
+use crate::socket::message::Packed;
+use skynet_abi::PTYPE_SOCKET;
 use skynet_abi::mq::{MESSAGE_TYPE_MASK, MESSAGE_TYPE_SHIFT, skynet_message};
+use skynet_abi::socket::skynet_socket_message;
 use std::ffi::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// A block of the malloc family that holds a message's bytes, or nothing.
 /// Whoever owns the value owns the block; dropping it frees the block.
@@ -118,6 +121,13 @@ impl Message {
         self.0.source
     }
 
+    /// Whether it is an event of a socket, which may own what was read as well.
+    fn is_from_socket(&self) -> bool {
+        self.0.sz >> MESSAGE_TYPE_SHIFT == PTYPE_SOCKET as usize
+            && self.0.sz & MESSAGE_TYPE_MASK >= size_of::<skynet_socket_message>()
+            && self.0.source == 0
+    }
+
     /// The session; 0 where none was asked for.
     pub fn session(&self) -> i32 {
         self.0.session
@@ -126,7 +136,15 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        // SAFETY: the message owned its block.
-        drop(unsafe { Payload::from_raw(self.0.data, 0) });
+        if let Some(data) = NonNull::new(self.0.data)
+            && self.is_from_socket()
+        {
+            // SAFETY: only the socket server sends messages of this type in
+            // nobody's name, and no callback has seen this one.
+            drop(unsafe { Packed::from_raw(data, self.0.sz) });
+        } else {
+            // SAFETY: the message owned its block.
+            drop(unsafe { Payload::from_raw(self.0.data, 0) });
+        }
     }
 }
