@@ -12,21 +12,27 @@ const EMBEDDED: [&str; 2] = ["lualib", "service"];
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_STANDALONE").is_some() {
-        export_symbols(Path::new("exports.txt"));
-        export_symbols(Path::new("lua/exports.txt"));
+        export_symbols(&["exports.txt", "lua/exports.txt"]);
         embed_lua();
     }
 }
 
-/// Makes the executable export every name in a list. Naming a symbol as
+/// Makes the executable export every name of these lists. Naming a symbol as
 /// undefined pulls its archive member in and keeps it through garbage
 /// collection; modules find it only if it is in the dynamic table too.
-fn export_symbols(list: &Path) {
-    println!("cargo:rerun-if-changed={}", list.display());
-    for name in read(list).lines() {
-        println!("cargo:rustc-link-arg-bins=-Wl,-u,{name}");
-        println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic-symbol={name}");
+fn export_symbols(lists: &[&str]) {
+    let mut arguments = String::new();
+    for list in lists {
+        println!("cargo:rerun-if-changed={list}");
+        for name in read(Path::new(list)).lines() {
+            writeln!(arguments, "-u {name} --export-dynamic-symbol={name}")
+                .expect("writes to memory");
+        }
     }
+    let file = Path::new(&variable("OUT_DIR")).join("exports.ld");
+    fs::write(&file, arguments).expect("OUT_DIR is writable");
+    // The linker reads its arguments from the file.
+    println!("cargo:rustc-link-arg-bins=-Wl,@{}", file.display());
 }
 
 /// Writes `embedded.rs`, a sorted table of paths and contents.

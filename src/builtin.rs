@@ -1,0 +1,44 @@
+//! What the executable brings along: C services, Lua modules and Lua files.
+
+use skynet::{Builtin, set_builtins};
+use skynet_service::{Embedded, harbor, logger, set_embedded, snlua};
+
+static SERVICES: [Builtin; 3] = [
+    Builtin {
+        name: c"snlua",
+        create: Some(snlua::snlua_create),
+        init: snlua::snlua_init,
+        release: Some(snlua::snlua_release),
+        signal: Some(snlua::snlua_signal),
+    },
+    Builtin {
+        name: c"logger",
+        create: Some(logger::logger_create),
+        init: logger::logger_init,
+        release: Some(logger::logger_release),
+        signal: None,
+    },
+    Builtin {
+        name: c"harbor",
+        create: Some(harbor::harbor_create),
+        init: harbor::harbor_init,
+        release: Some(harbor::harbor_release),
+        signal: None,
+    },
+];
+
+static LUA: Embedded = Embedded {
+    modules: skynet_lualib::MODULES,
+    // A sorted table of paths and contents, written by the build script.
+    files: include!(concat!(env!("OUT_DIR"), "/embedded.rs")),
+};
+
+/// Tells the core and snlua what there is. To be called before the node starts.
+///
+/// # Errors
+/// It has been called before.
+pub fn register() -> Result<(), String> {
+    set_builtins(&SERVICES).map_err(|error| error.to_string())?;
+    set_embedded(&LUA);
+    Ok(())
+}
