@@ -16,6 +16,8 @@ pub struct Monitor {
     checked: AtomicU32,
     source: AtomicU32,
     destination: AtomicU32,
+    /// The version of a message that was found to take long.
+    long: AtomicU32,
 }
 
 impl Monitor {
@@ -30,6 +32,17 @@ impl Monitor {
         // the message.
         self.version
             .store(version.wrapping_add(1), Ordering::Release);
+    }
+
+    /// Notes that the message of `version` takes long.
+    pub(crate) fn mark_long(&self, version: u32) {
+        self.long.store(version, Ordering::Relaxed);
+    }
+
+    /// Whether the message being handled was found to take long.
+    #[inline]
+    pub(crate) fn is_long(&self) -> bool {
+        self.long.load(Ordering::Relaxed) == self.version.load(Ordering::Relaxed)
     }
 
     /// Changes with every message.

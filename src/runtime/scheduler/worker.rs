@@ -4,7 +4,8 @@
 //! queues, and then parks. While some worker is awake, one of the parked ones
 //! stands *sentinel*: it sleeps for [`LOOK`] at a time, and if it finds that a
 //! worker has been in the same callback since its last look, takes the mailbox
-//! out of that worker's slot and runs it. It sleeps longer and longer while it
+//! out of that worker's slot and runs it; what that callback makes runnable
+//! later wakes a worker at once. The sentinel sleeps longer and longer while it
 //! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
 //! parks as well. (Go's sysmon thread does the same for its processors.)
 
@@ -124,6 +125,11 @@ impl Worker {
     /// Takes a mailbox that became runnable during a slice.
     #[inline]
     fn offer(&self, runnable: Runnable) {
+        if self.shared().monitor.is_long() {
+            self.queue.push(runnable);
+            self.workers.notify();
+            return;
+        }
         if let Some(displaced) = self.shared().slot.replace(runnable) {
             self.queue.push(displaced);
             self.workers.notify();
@@ -239,12 +245,17 @@ impl Worker {
             for (other, seen) in self.others().zip(&mut seen) {
                 let version = other.monitor.version();
                 let same = std::mem::replace(seen, version) == version;
-                if other.monitor.destination().is_none() || other.slot.is_empty() {
+                if other.monitor.destination().is_none() {
                     continue;
                 }
-                suspects = true;
-                if same && let Some(runnable) = other.slot.take() {
-                    return Some(runnable);
+                if same {
+                    // What it sends from here on does not go to its slot.
+                    other.monitor.mark_long(version);
+                    if let Some(runnable) = other.slot.take() {
+                        return Some(runnable);
+                    }
+                } else if !other.slot.is_empty() {
+                    suspects = true;
                 }
             }
             in_vain += 1;
