@@ -6,17 +6,14 @@
 //! writes what is left for it and goes, timer and socket threads join, the
 //! harbor service's reference goes last.
 
-use super::monitor::PERIOD;
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
 use super::{env, harbor, module, node, registry, send, timer};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::socket;
-use crate::sync::{Condvar, Mutex, lock};
 use skynet_abi::imp::{THREAD_MONITOR, THREAD_SOCKET, THREAD_TIMER, THREAD_WORKER};
 use std::ffi::{CStr, CString};
-use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -223,20 +220,14 @@ fn discard_leftovers() {
 struct Threads {
     workers: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
-    watch: Arc<Watch>,
 }
 
 impl Threads {
     fn start(count: usize) -> Result<Self> {
-        let watch = Arc::new(Watch::default());
         let mut threads = Self {
             workers: Vec::with_capacity(count),
             others: Vec::new(),
-            watch: Arc::clone(&watch),
         };
-        threads
-            .others
-            .push(spawn("monitor", THREAD_MONITOR, move || watch.run())?);
         let timer = timer::timer()?;
         threads.others.push(spawn("timer", THREAD_TIMER, move || {
             timer.run(&mut |handle, session| {
@@ -247,7 +238,12 @@ impl Threads {
         threads
             .others
             .push(spawn("socket", THREAD_SOCKET, socket::node::run)?);
-        for worker in scheduler::get()?.start(count)? {
+        let scheduler = scheduler::get()?;
+        let workers = scheduler.start(count)?;
+        threads
+            .others
+            .push(spawn("monitor", THREAD_MONITOR, || scheduler.watch())?);
+        for worker in workers {
             let weight = WEIGHTS.get(worker.index()).copied();
             let name = format!("worker-{}", worker.index());
             threads.workers.push(spawn(&name, THREAD_WORKER, move || {
@@ -273,7 +269,6 @@ impl Threads {
         }
         // Without a socket server there is nothing to stop.
         let _ = socket::node::exit();
-        self.watch.stop();
         for thread in self.others {
             // A panic has been reported by its thread.
             let _ = thread.join();
@@ -293,34 +288,4 @@ fn spawn(name: &str, kind: i32, run: impl FnOnce() + Send + 'static) -> Result<J
             what: format!("the {name} thread"),
             source,
         })
-}
-
-/// The thread that looks at the monitors. While no worker does anything it
-/// sleeps without a limit.
-#[derive(Default)]
-struct Watch {
-    quit: Mutex<bool>,
-    wake: Condvar,
-}
-
-impl Watch {
-    fn run(&self) {
-        let mut quit = lock(&self.quit);
-        while !*quit {
-            quit = match self.wake.wait_timeout(quit, PERIOD) {
-                Ok((quit, _)) => quit,
-                Err(poison) => poison.into_inner().0,
-            };
-            if let Ok(scheduler) = scheduler::get() {
-                scheduler
-                    .monitors()
-                    .for_each(super::monitor::Monitor::check);
-            }
-        }
-    }
-
-    fn stop(&self) {
-        *lock(&self.quit) = true;
-        self.wake.notify_all();
-    }
 }

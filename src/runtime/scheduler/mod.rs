@@ -19,6 +19,7 @@ mod idle;
 mod park;
 mod queue;
 mod slice;
+mod watch;
 mod worker;
 
 pub(crate) use slice::{Outcome, run_slice};
@@ -33,6 +34,7 @@ use idle::Idle;
 use once_cell::sync::OnceCell;
 use park::Parker;
 use queue::{Slot, Stealer};
+use watch::Watch;
 
 static SCHEDULER: OnceCell<Scheduler> = OnceCell::new();
 
@@ -48,6 +50,7 @@ pub struct Scheduler {
 struct Workers {
     shared: Box<[Shared]>,
     idle: Idle,
+    watch: Watch,
     quit: AtomicBool,
 }
 
@@ -123,6 +126,7 @@ impl Scheduler {
         let workers = Workers {
             shared: shared.into(),
             idle: Idle::new(count),
+            watch: Watch::new(),
             quit: AtomicBool::new(false),
         };
         self.workers
@@ -151,6 +155,15 @@ impl Scheduler {
             for worker in &workers.shared {
                 worker.parker.unpark();
             }
+            workers.watch.quit();
+        }
+    }
+
+    /// Looks at the workers' monitors until the scheduler quits, on a thread of
+    /// its own.
+    pub(crate) fn watch(&self) {
+        if let Some(workers) = self.workers.get() {
+            workers.watch.run(workers);
         }
     }
 

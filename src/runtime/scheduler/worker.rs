@@ -218,6 +218,7 @@ impl Worker {
             self.post_sentinel();
         }
         idle.rise();
+        self.workers.watch.rise();
         (found, searching)
     }
 
