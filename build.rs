@@ -1,5 +1,6 @@
-//! What the executable needs beside its own code: the lists of symbols that it
-//! exports to the modules it loads, and the Lua files that it carries.
+//! The core's one C file, and what the executable needs beside its own code: the
+//! lists of symbols that it exports to the modules it loads, and the Lua files
+//! that it carries.
 
 use std::env;
 use std::fmt::Write;
@@ -11,10 +12,24 @@ const EMBEDDED: [&str; 2] = ["lualib", "service"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    compile_varargs();
     if env::var_os("CARGO_FEATURE_STANDALONE").is_some() {
         export_symbols(&["exports.txt", "lua/exports.txt"]);
         embed_lua();
     }
+}
+
+/// Compiles the core's one C file.
+fn compile_varargs() {
+    const SOURCE: &str = "src/ffi/varargs.c";
+    println!("cargo:rerun-if-changed={SOURCE}");
+    cc::Build::new()
+        .file(SOURCE)
+        .std("c11")
+        .extra_warnings(true)
+        // skynet_error, which jumps into it, is what others see.
+        .flag("-fvisibility=hidden")
+        .compile("skynet_varargs");
 }
 
 /// Makes the executable export every name of these lists. Naming a symbol as

@@ -6,14 +6,19 @@
 //! that `skynet_context_release` gives back. A `struct message_queue` is a
 //! mailbox together with the one right to run it, where the text says so.
 
+mod env;
+mod error;
 mod handle;
 mod harbor;
 mod imp;
+mod log;
+mod module;
 mod monitor;
 mod mq;
 mod server;
 mod skynet;
 mod socket;
+mod timer;
 
 use crate::runtime::node;
 use crate::runtime::service::Service;

@@ -111,6 +111,6 @@ fn wall_ns() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
 
-fn thread_ns() -> u64 {
+pub(crate) fn thread_ns() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
 }

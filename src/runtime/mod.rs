@@ -6,9 +6,10 @@
 //! worker run a slice of that mailbox; the [`service`] hands it to its callback.
 
 pub mod command;
-mod cpu;
+pub(crate) mod cpu;
 pub mod env;
 pub mod harbor;
+pub mod logging;
 pub(crate) mod mailbox;
 pub mod message;
 pub mod module;
