@@ -172,13 +172,11 @@ local function new_task()
     return { co = create(task_main), session = false, source = false, callee = false, func = false, next = false }
 end
 
--- Idle coroutines are kept from one garbage collection to the next, and one of them for longer. The sentinel is
--- garbage itself all the time; setting its metatable again makes the next collection call it again.
+-- Idle coroutines are kept from one garbage collection to the next. The sentinel is garbage all the time; setting its
+-- metatable again makes the next collection call it again.
 setmetatable({}, {
     __gc = function(sentinel)
-        if idle then
-            idle.next = false
-        end
+        idle = false
         setmetatable(sentinel, getmetatable(sentinel))
     end,
 })

@@ -19,7 +19,10 @@ return {
 
         local function run(_, _, name, ...)
             commands = commands or require "skynet.debugcmd"(skynet, export, function(...)
-                return info and info(...)
+                if info then
+                    return info(...)
+                end
+                return nil
             end)
             local command = commands[name] or registered[name]
             if not command then

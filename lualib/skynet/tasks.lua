@@ -114,7 +114,11 @@ return function(skynet, kernel)
         task.source = false
         task.tag = nil
         -- An answer to a call is still to come and must be dropped in silence; a timer's is reported as unknown.
-        sessions[session] = task.callee and false or nil
+        if task.callee then
+            sessions[session] = false
+        else
+            sessions[session] = nil
+        end
         for token, asleep in pairs(kernel.sleeping) do
             if asleep == session then
                 kernel.sleeping[token] = nil
