@@ -19,6 +19,7 @@ pub mod registry;
 pub(crate) mod scheduler;
 pub mod send;
 pub mod service;
+pub mod signals;
 pub mod start;
 pub mod timer;
 
