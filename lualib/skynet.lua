@@ -30,22 +30,13 @@ local unpack_args = table.unpack
 
 local PTYPE_RESPONSE <const> = 1
 local PTYPE_ERROR <const> = 7
+local PTYPE_LUA <const> = 10
 
 ---@class skynet
 local skynet = {
-    PTYPE_TEXT = 0,
-    PTYPE_RESPONSE = PTYPE_RESPONSE,
-    PTYPE_MULTICAST = 2,
-    PTYPE_CLIENT = 3,
-    PTYPE_SYSTEM = 4,
-    PTYPE_HARBOR = 5,
-    PTYPE_SOCKET = 6,
-    PTYPE_ERROR = PTYPE_ERROR,
-    PTYPE_QUEUE = 8,
-    PTYPE_DEBUG = 9,
-    PTYPE_LUA = 10,
-    PTYPE_SNAX = 11,
-    PTYPE_TRACE = 12,
+    PTYPE_TEXT = 0, PTYPE_RESPONSE = PTYPE_RESPONSE, PTYPE_MULTICAST = 2, PTYPE_CLIENT = 3, PTYPE_SYSTEM = 4,
+    PTYPE_HARBOR = 5, PTYPE_SOCKET = 6, PTYPE_ERROR = PTYPE_ERROR, PTYPE_QUEUE = 8, PTYPE_DEBUG = 9,
+    PTYPE_LUA = PTYPE_LUA, PTYPE_SNAX = 11, PTYPE_TRACE = 12,
 
     cache = require "skynet.codecache",
     error = core.error,
@@ -97,7 +88,7 @@ local forks, fork_head, fork_tail = {}, 1, 0
 ---@type skynet.task
 local main = { co = (running()), session = false, source = false, callee = false, func = false, next = false }
 local current = main
-local init_thread
+local start_thread
 
 -- True from the first sign that somebody traces messages: the hot paths look at this alone.
 local tracing = false
@@ -482,55 +473,57 @@ function skynet.timeout(ti, func)
     return task.co
 end
 
---- Blocks for `ti` centiseconds, or until somebody wakes the token up.
----@param ti integer
----@param token? any  the coroutine when left out
----@return "BREAK"|nil  "BREAK" when woken up
-function skynet.sleep(ti, token)
-    token = token or running()
-    assert(sleeping[token] == nil, "token duplicative")
-    local session = assert(intcommand("TIMEOUT", ti))
+-- Blocks until the session's message comes, or until somebody wakes the token up.
+local function block(session, token)
     if session >= horizon then
         beyond_horizon(session)
     end
     local task = current
     if tracing and task.tag then
-        ctrace(task.tag, "sleep", 1)
+        ctrace(task.tag, "sleep", 2)
     end
     task.callee = false
     sessions[session] = task
     sleeping[token] = session
     local on_time, why = yield "SUSPEND"
     sleeping[token] = nil
+    return on_time, why
+end
+
+-- The token of a sleep or wait: the coroutine when none is given. Before anything is set going for it.
+local function free_token(token)
+    token = token or running()
+    if sleeping[token] then
+        error("token duplicative", 3)
+    end
+    return token
+end
+
+--- Blocks for `ti` centiseconds, or until somebody wakes the token up.
+---@param ti integer
+---@param token? any  the coroutine when left out
+---@return "BREAK"|nil  "BREAK" when woken up
+function skynet.sleep(ti, token)
+    token = free_token(token)
+    local on_time, why = block(assert(intcommand("TIMEOUT", ti)), token)
     if not on_time then
         return why
     end
 end
 
---- Lets other messages run first.
-function skynet.yield()
-    return skynet.sleep(0)
-end
-
 --- Blocks until somebody wakes the token up.
 ---@param token? any  the coroutine when left out
 function skynet.wait(token)
-    token = token or running()
-    assert(sleeping[token] == nil, "token duplicative")
+    token = free_token(token)
     local session = cgenid()
-    if session >= horizon then
-        beyond_horizon(session)
-    end
-    local task = current
-    if tracing and task.tag then
-        ctrace(task.tag, "sleep", 1)
-    end
-    task.callee = false
-    sessions[session] = task
-    sleeping[token] = session
-    yield "SUSPEND"
-    sleeping[token] = nil
+    block(session, token)
+    -- No message will ever come for it.
     sessions[session] = nil
+end
+
+--- Lets other messages run first.
+function skynet.yield()
+    return skynet.sleep(0)
 end
 
 --- Wakes a task that sleeps or waits for the token, when the running task blocks or ends.
@@ -743,9 +736,9 @@ end
 ---@param start_func function  the first task
 function skynet.start(start_func)
     core.callback(dispatch_message)
-    init_thread = skynet.timeout(0, function()
+    start_thread = skynet.timeout(0, function()
         skynet.init_service(start_func)
-        init_thread = nil
+        start_thread = nil
     end)
 end
 
@@ -818,7 +811,7 @@ function load_part(file)
             return current
         end,
         starting = function()
-            return init_thread
+            return start_thread
         end,
         -- Takes a task out of those that were forked and did not run yet.
         unfork = function(co)
@@ -898,7 +891,7 @@ setmetatable(skynet, {
     end,
 })
 
-skynet.register_protocol { name = "lua", id = skynet.PTYPE_LUA, pack = cpack, unpack = core.unpack }
+skynet.register_protocol { name = "lua", id = PTYPE_LUA, pack = cpack, unpack = core.unpack }
 skynet.register_protocol { name = "response", id = PTYPE_RESPONSE }
 skynet.register_protocol {
     name = "error",
