@@ -58,6 +58,18 @@ fn run(service: &Service, name: &[u8], parm: Option<&CStr>) -> Answer {
         }
         b"MONITOR" => monitor(service, parm),
         b"STAT" => Ok(stat(service, needed()?)),
+        b"LOGON" => {
+            if let Some(target) = grab(service, needed()?)? {
+                target.log().begin(service.handle(), target.handle())?;
+            }
+            NONE
+        }
+        b"LOGOFF" => {
+            if let Some(target) = grab(service, needed()?)? {
+                target.log().end(service.handle(), target.handle());
+            }
+            NONE
+        }
         b"SIGNAL" => signal(service, needed()?),
         _ => NONE,
     }

@@ -57,6 +57,20 @@ impl ServiceLog {
         }
     }
 
+    /// Whether the log is open; may be a moment behind.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
+    /// Closes the log without a word, as the service is gone.
+    pub fn close(&self) {
+        if self.is_on() {
+            self.on.store(false, Ordering::Relaxed);
+            drop(lock(&self.file).take());
+        }
+    }
+
     /// Logs a message if the log is open.
     ///
     /// # Safety

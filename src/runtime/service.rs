@@ -9,6 +9,7 @@
 //! epoch pin.
 
 use super::cpu::CpuTime;
+use super::logging::ServiceLog;
 use super::mailbox::{Mailbox, Runnable};
 use super::message::{Message, Payload};
 use super::module::{self, Instance};
@@ -17,7 +18,6 @@ use crate::memory::{self, Account};
 use crate::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };
-use skynet_abi::log::FILE;
 use skynet_abi::{PTYPE_ERROR, skynet_cb, skynet_context};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
@@ -41,7 +41,7 @@ pub struct Service {
     endless: AtomicBool,
     /// The node does not wait for it before it stops.
     reserved: AtomicBool,
-    logfile: AtomicPtr<FILE>,
+    log: ServiceLog,
     messages: AtomicU64,
     pub(crate) cpu: CpuTime,
     account: &'static Account,
@@ -112,7 +112,7 @@ impl Service {
             retired: AtomicBool::new(false),
             endless: AtomicBool::new(false),
             reserved: AtomicBool::new(false),
-            logfile: AtomicPtr::new(ptr::null_mut()),
+            log: ServiceLog::new(),
             messages: AtomicU64::new(0),
             cpu: CpuTime::new(),
             account: memory::open(0),
@@ -203,6 +203,16 @@ impl Service {
         let raw = message.into_raw();
         let kind = (raw.sz >> skynet_abi::mq::MESSAGE_TYPE_SHIFT) as i32;
         let len = raw.sz & skynet_abi::mq::MESSAGE_TYPE_MASK;
+        if self.log.is_on() {
+            let bytes = if raw.data.is_null() { 0 } else { len };
+            // SAFETY: the message has that many bytes; one about a socket is in
+            // the form that the socket server gave it.
+            unsafe {
+                let data = std::ptr::slice_from_raw_parts(raw.data.cast::<u8>(), bytes);
+                let data = data.as_ref().unwrap_or_default();
+                self.log.output(raw.source, kind, raw.session, data);
+            }
+        }
         // Only the thread that runs the service counts.
         let seen = self.messages.load(Ordering::Relaxed);
         self.messages.store(seen + 1, Ordering::Relaxed);
@@ -310,6 +320,11 @@ impl Service {
         buffer.cast()
     }
 
+    /// The file that this service's messages are logged to, if they are.
+    pub(super) fn log(&self) -> &ServiceLog {
+        &self.log
+    }
+
     /// Calls the module's `_signal`, in the caller's thread, at any time.
     pub fn signal(&self, signal: i32) {
         self.instance.signal(signal);
@@ -317,12 +332,7 @@ impl Service {
 
     /// What the last reference does on its way out.
     fn destroy(&self) {
-        let file = self.logfile.swap(ptr::null_mut(), Ordering::AcqRel);
-        if !file.is_null() {
-            // SAFETY: no message is being handled, and nobody can find the
-            // service any more.
-            unsafe { libc::fclose(file.cast()) };
-        }
+        self.log.close();
         // SAFETY: this happens once, when nobody refers to the service any more, and
         // an instance does nothing when it is dropped.
         unsafe { ptr::read(&raw const self.instance) }.release();
