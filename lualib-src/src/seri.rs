@@ -1,6 +1,7 @@
 //! `skynet.pack` and its relatives: Lua values as the bytes of a message.
 
 pub(crate) mod format;
+mod names;
 mod output;
 mod pack;
 mod unpack;

@@ -7,7 +7,9 @@ mod format;
 use format::{Head, Item, MAX_UNPACK_LEVEL, Reader, Survey, survey};
 
 fn bytes(head: Head) -> Vec<u8> {
-    head.bytes[..head.len].to_vec()
+    let mut bytes = vec![head.tag];
+    bytes.extend(&head.payload.to_le_bytes()[..head.len - 1]);
+    bytes
 }
 
 #[test]
@@ -56,10 +58,16 @@ fn other_heads() {
     assert_eq!(bytes(Head::string(32)), [0x15, 32, 0]);
     assert_eq!(bytes(Head::string(0xffff)), [0x15, 0xff, 0xff]);
     assert_eq!(bytes(Head::string(0x10000)), [0x25, 0, 0, 1, 0]);
-    assert_eq!(bytes(Head::table(0)), [0x06]);
-    assert_eq!(bytes(Head::table(30)), [0xf6]);
-    assert_eq!(bytes(Head::table(31)), [0xfe, 0x0a, 31]);
-    assert_eq!(bytes(Head::table(70000)), [0xfe, 0x22, 0x70, 0x11, 1, 0]);
+    let table = |array| {
+        let (head, apart) = Head::table(array);
+        let mut written = bytes(head);
+        written.extend(apart.into_iter().flat_map(bytes));
+        written
+    };
+    assert_eq!(table(0), [0x06]);
+    assert_eq!(table(30), [0xf6]);
+    assert_eq!(table(31), [0xfe, 0x0a, 31]);
+    assert_eq!(table(70000), [0xfe, 0x22, 0x70, 0x11, 1, 0]);
 }
 
 #[test]

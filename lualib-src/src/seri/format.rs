@@ -58,20 +58,23 @@ const ADDRESS: usize = size_of::<usize>();
 /// The first bytes of a value, all of it unless it is a string or a table.
 #[derive(Clone, Copy)]
 pub struct Head {
-    /// Only the first `len` count. The fixed width lets a writer copy without
-    /// looking at the length.
-    pub bytes: [u8; Head::WIDTH],
+    /// Type and detail.
+    pub tag: u8,
+    /// What follows, little-endian, as far as `len` goes.
+    pub payload: u64,
+    /// How many bytes the head has, the tag included.
     pub len: usize,
 }
 
 impl Head {
-    pub const WIDTH: usize = 16;
+    /// Bytes of the longest head.
+    pub const MAX: usize = 1 + size_of::<u64>();
 
     #[inline(always)]
     fn new(kind: u8, detail: u8, payload: u64, width: usize) -> Self {
-        let packed = u128::from(kind | (detail << 3)) | (u128::from(payload) << 8);
         Self {
-            bytes: packed.to_le_bytes(),
+            tag: kind | (detail << 3),
+            payload,
             len: 1 + width,
         }
     }
@@ -95,8 +98,6 @@ impl Head {
             _ if i32::try_from(value).is_ok() => (NUMBER_4, 4),
             _ => (NUMBER_8, 8),
         };
-        // The bytes past the width are the sign's, or zero; a later head
-        // overwrites them.
         Self::new(NUMBER, detail, value as u64, width)
     }
 
@@ -120,19 +121,15 @@ impl Head {
         }
     }
 
-    /// The head of a table whose array part has `array` values. They follow, then
-    /// the other keys and values, then nil.
+    /// The head of a table whose array part has `array` values, in two parts if
+    /// it takes them. The values follow, then the other keys and values, then nil.
     #[inline(always)]
-    pub fn table(array: u32) -> Self {
+    pub fn table(array: u32) -> (Self, Option<Self>) {
         if array < ARRAY_APART.into() {
-            return Self::new(TABLE, array as u8, 0, 0);
-        }
-        let length = Self::integer(array.into());
-        let packed =
-            u128::from(TABLE | (ARRAY_APART << 3)) | (u128::from_le_bytes(length.bytes) << 8);
-        Self {
-            bytes: packed.to_le_bytes(),
-            len: 1 + length.len,
+            (Self::new(TABLE, array as u8, 0, 0), None)
+        } else {
+            let apart = Self::new(TABLE, ARRAY_APART, 0, 0);
+            (apart, Some(Self::integer(array.into())))
         }
     }
 }

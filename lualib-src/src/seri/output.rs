@@ -58,12 +58,9 @@ impl Output {
 
     #[inline(always)]
     pub(super) fn head(&mut self, head: Head) -> Result<(), Fail> {
-        self.reserve(Head::WIDTH)?;
-        // SAFETY: Head::WIDTH bytes are free, and `head` is not among them.
-        unsafe {
-            let end = self.data.add(self.len);
-            ptr::copy_nonoverlapping(head.bytes.as_ptr(), end, Head::WIDTH);
-        }
+        self.reserve(Head::MAX)?;
+        // SAFETY: that much is free.
+        unsafe { write(head, self.data.add(self.len)) };
         self.len += head.len;
         Ok(())
     }
@@ -77,12 +74,12 @@ impl Output {
         if len > MAX_SIZE {
             return Err(Fail::Size);
         }
-        self.reserve(Head::WIDTH + len)?;
+        self.reserve(Head::MAX + len)?;
         let head = Head::string(len as u32);
         // SAFETY: that much is free, and a Lua string does not overlap it.
         unsafe {
             let end = self.data.add(self.len);
-            ptr::copy_nonoverlapping(head.bytes.as_ptr(), end, Head::WIDTH);
+            write(head, end);
             copy(bytes, end.add(head.len), len);
         }
         self.len += head.len + len;
@@ -102,7 +99,7 @@ impl Output {
     fn grow(&mut self, more: usize) -> Result<(), Fail> {
         let needed = self.len + more;
         // The slack of a head is no reason to refuse what fits.
-        if needed > MAX_SIZE + Head::WIDTH {
+        if needed > MAX_SIZE + Head::MAX {
             return Err(Fail::Size);
         }
         let capacity = needed.max(self.capacity * 2);
@@ -158,6 +155,21 @@ impl Output {
             self.capacity = LOCAL;
             self.len = 0;
         }
+    }
+}
+
+/// Writes a head in its full width, whatever its length: what comes next
+/// overwrites the rest.
+///
+/// # Safety
+/// `to` is valid for writes of `Head::MAX` bytes.
+#[inline(always)]
+unsafe fn write(head: Head, to: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        to.write(head.tag);
+        let payload = head.payload.to_le();
+        to.add(1).cast::<u64>().write_unaligned(payload);
     }
 }
 

@@ -13,12 +13,15 @@ use super::format::{Head, MAX_PACK_LEVEL, MAX_SIZE};
 use super::output::Output;
 
 /// Tables on so many levels share one check of the Lua stack.
-const LEVELS: u32 = 4;
+const LEVELS: u32 = 2;
 
-/// Slots that they use at most: each level holds a key and a value, or the five
-/// values of an iteration with `__pairs`, and the innermost calls a function
-/// with two arguments.
-const SLOTS: c_int = 32;
+/// Values of an array that are pushed before the first of them is packed.
+const RUN: usize = 8;
+
+/// Slots that those levels use at most: a run each, which is more than the key
+/// and the value of a pair or the five slots of an iteration with `__pairs`; and
+/// the innermost calls a function with two arguments.
+const SLOTS: c_int = LEVELS as c_int * RUN as c_int + 8;
 
 /// Packs the arguments of the running function, `count` of them.
 ///
@@ -104,7 +107,11 @@ unsafe fn table(
         if length > MAX_SIZE {
             return Err(Fail::Size);
         }
-        out.head(Head::table(length as u32))?;
+        let (head, apart) = Head::table(length as u32);
+        out.head(head)?;
+        if let Some(apart) = apart {
+            out.head(apart)?;
+        }
         let holes = array(L, out, at, top, level, length as lua_Integer)?;
 
         let mark = out.len();
@@ -131,16 +138,25 @@ unsafe fn array(
     level: u32,
     length: lua_Integer,
 ) -> Result<bool, Fail> {
-    let mut holes = false;
     if length > 0 && level >= MAX_PACK_LEVEL {
         return Err(Fail::Depth);
     }
-    for index in 1..=length {
+    let mut holes = false;
+    let mut kinds = [LUA_TNIL; RUN];
+    let mut index = 0;
+    while index < length {
+        let run = ((length - index) as usize).min(RUN);
+        let last = top + run as c_int;
         // SAFETY: the caller's promise.
         unsafe {
-            let kind = lua_rawgeti(L, at, index);
-            holes |= kind == LUA_TNIL;
-            value(L, out, top + 1, kind, top + 1, level + 1)?;
+            for kind in &mut kinds[..run] {
+                index += 1;
+                *kind = lua_rawgeti(L, at, index);
+            }
+            for (at, &kind) in (top + 1..).zip(&kinds[..run]) {
+                holes |= kind == LUA_TNIL;
+                value(L, out, at, kind, last, level + 1)?;
+            }
             lua_settop(L, top);
         }
     }
@@ -217,7 +233,8 @@ unsafe fn iterated(
     // SAFETY: the caller's promise. Protected calls, because an error of theirs
     // must not pass over the output, which would then never be freed.
     unsafe {
-        out.head(Head::table(0))?;
+        let (head, _) = Head::table(0);
+        out.head(head)?;
         lua_pushvalue(L, at);
         if lua_pcall(L, 1, 3, 0) != LUA_OK {
             return Err(Fail::Raised);

@@ -4,17 +4,20 @@
 //! be sound, and every table is created with room for what it will hold: growing
 //! a table entry by entry takes longer than reading the bytes twice.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::slice;
 
 use mlua_sys::*;
 
 use super::Fail;
 use super::format::{self, Fault, Item, Reader};
+use super::names::Names;
 
 /// Tables whose sizes are kept on the C stack; a stream with more of them gets a
 /// userdata, which Lua frees whatever happens.
 const LOCAL_TABLES: usize = 128;
+
+const TOO_MANY: &CStr = c"too many values in a message";
 
 /// Plain values share one check of the Lua stack by so many.
 const RUN: c_int = 16;
@@ -31,55 +34,71 @@ const SLOTS: c_int = 24;
 /// `L` runs `unpack` with its argument alone on the stack, and no caller's frame
 /// has a destructor.
 pub(super) unsafe fn values(L: *mut lua_State, stream: &[u8]) -> Result<c_int, Fail> {
-    let mut builder = Builder {
-        L,
-        reader: Reader::new(stream),
-        pairs: [].iter(),
-    };
+    let mut reader = Reader::new(stream);
     let mut count = 0;
     // Most messages are a few plain values, which need no survey.
-    while !builder.reader.is_empty() {
-        let item = builder.reader.next().map_err(Fail::Stream)?;
+    while !reader.is_empty() {
+        let item = reader.next().map_err(Fail::Stream)?;
         if let Item::Table(_) = item {
-            // SAFETY: the caller's promise.
-            return unsafe { with_tables(L, stream, count) };
+            // SAFETY: the caller's promise; this starts anew.
+            return unsafe {
+                lua_settop(L, 1);
+                with_tables(L, stream)
+            };
         }
         count += 1;
         // SAFETY: the caller's promise. Lua grants LUA_MINSTACK slots at first.
         unsafe {
             if count % RUN == 0 {
-                luaL_checkstack(L, RUN + 2, c"too many values in a message".as_ptr());
+                luaL_checkstack(L, RUN + 2, TOO_MANY.as_ptr());
             }
-            builder.push(item, 0).map_err(Fail::Stream)?;
+            push_plain(L, item);
         }
     }
     Ok(count)
 }
 
-/// Pushes all values but the first `done` ones, which have been pushed already and
-/// are no tables. Returns how many values there are in all.
+/// Pushes a value that is no table.
+///
+/// # Safety
+/// As for [`values`], with a free slot.
+#[inline(always)]
+unsafe fn push_plain(L: *mut lua_State, item: Item) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match item {
+            Item::Bytes(bytes) => {
+                lua_pushlstring(L, bytes.as_ptr().cast(), bytes.len());
+            }
+            Item::Integer(value) => lua_pushinteger(L, value),
+            Item::Boolean(value) => lua_pushboolean(L, value.into()),
+            Item::Real(value) => lua_pushnumber(L, value),
+            Item::Pointer(address) => lua_pushlightuserdata(L, address as *mut _),
+            Item::Nil | Item::Table(_) => lua_pushnil(L),
+        }
+    }
+}
+
+/// Does the same for a stream with tables.
 ///
 /// # Safety
 /// As for [`values`].
 #[inline(never)]
-unsafe fn with_tables(L: *mut lua_State, stream: &[u8], done: c_int) -> Result<c_int, Fail> {
+unsafe fn with_tables(L: *mut lua_State, stream: &[u8]) -> Result<c_int, Fail> {
     let mut local = [0u32; LOCAL_TABLES];
     let mut pairs = &mut local[..];
     let survey = format::survey(stream, pairs).map_err(Fail::Stream)?;
     let Ok(count) = c_int::try_from(survey.values) else {
         return Err(Fail::Size);
     };
-    // SAFETY: the caller's promise. The userdata goes below the values, and so
-    // stays until they are returned. Lua aligns it for any type.
+    // SAFETY: the caller's promise. The userdata and the names lie below the
+    // values, and so stay until they are returned. Lua aligns a userdata for any
+    // type.
     unsafe {
-        luaL_checkstack(
-            L,
-            count.saturating_add(SLOTS),
-            c"too many values in a message".as_ptr(),
-        );
+        let slots = count.saturating_add(SLOTS + Names::SLOTS);
+        luaL_checkstack(L, slots, TOO_MANY.as_ptr());
         if survey.tables > LOCAL_TABLES {
             let block = lua_newuserdatauv(L, survey.tables * size_of::<u32>(), 0).cast::<u32>();
-            lua_insert(L, 2);
             block.write_bytes(0, survey.tables);
             pairs = slice::from_raw_parts_mut(block, survey.tables);
             format::survey(stream, pairs).map_err(Fail::Stream)?;
@@ -88,11 +107,10 @@ unsafe fn with_tables(L: *mut lua_State, stream: &[u8], done: c_int) -> Result<c
             L,
             reader: Reader::new(stream),
             pairs: pairs.iter(),
+            names: Names::new(L),
+            records: survey.tables > 2,
         };
-        for _ in 0..done {
-            builder.reader.next().map_err(Fail::Stream)?;
-        }
-        for _ in done..count {
+        for _ in 0..count {
             let item = builder.reader.next().map_err(Fail::Stream)?;
             builder.push(item, 0).map_err(Fail::Stream)?;
         }
@@ -105,6 +123,9 @@ struct Builder<'a> {
     reader: Reader<'a>,
     /// For the tables to come.
     pairs: slice::Iter<'a, u32>,
+    names: Names,
+    /// Whether there are tables enough for names to be repeated.
+    records: bool,
 }
 
 impl Builder<'_> {
@@ -114,19 +135,11 @@ impl Builder<'_> {
     /// As for [`values`], with a free slot.
     #[inline(always)]
     unsafe fn push(&mut self, item: Item, level: u32) -> Result<(), Fault> {
-        let L = self.L;
         // SAFETY: the caller's promise.
         unsafe {
             match item {
-                Item::Bytes(bytes) => {
-                    lua_pushlstring(L, bytes.as_ptr().cast(), bytes.len());
-                }
-                Item::Integer(value) => lua_pushinteger(L, value),
                 Item::Table(array) => self.table(array, level)?,
-                Item::Boolean(value) => lua_pushboolean(L, value.into()),
-                Item::Real(value) => lua_pushnumber(L, value),
-                Item::Pointer(address) => lua_pushlightuserdata(L, address as *mut _),
-                Item::Nil => lua_pushnil(L),
+                _ => push_plain(self.L, item),
             }
         }
         Ok(())
@@ -146,17 +159,18 @@ impl Builder<'_> {
                 luaL_checkstack(L, SLOTS, std::ptr::null());
             }
             lua_createtable(L, array as c_int, pairs as c_int);
+            let record = self.records && pairs <= Names::MOST;
             for index in 1..=array as lua_Integer {
                 let value = self.reader.next()?;
                 self.push(value, level + 1)?;
                 lua_rawseti(L, -2, index);
             }
             loop {
-                let key = self.reader.next()?;
-                if let Item::Nil = key {
-                    return Ok(());
+                match self.reader.next()? {
+                    Item::Nil => return Ok(()),
+                    Item::Bytes(name) if record => self.names.push(L, name),
+                    key => self.push(key, level + 1)?,
                 }
-                self.push(key, level + 1)?;
                 let value = self.reader.next()?;
                 self.push(value, level + 1)?;
                 lua_rawset(L, -3);
