@@ -8,10 +8,12 @@
 
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
+use super::signals::{Event, Signals};
 use super::{env, harbor, module, node, registry, send, timer};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::socket;
+use skynet_abi::PTYPE_SYSTEM;
 use skynet_abi::imp::{THREAD_MONITOR, THREAD_SOCKET, THREAD_TIMER, THREAD_WORKER};
 use std::ffi::{CStr, CString};
 use std::thread::{Builder, JoinHandle};
@@ -93,6 +95,7 @@ impl std::fmt::Display for Failure {
 /// # Errors
 /// It could not start, or could not stop. What was logged until then is written.
 pub fn start(config: &Config<'_>) -> Result<(), Failure> {
+    let signals = Signals::install()?;
     node::get().manage();
     node::get().set_profile(config.profile);
     harbor::init(config.harbor)?;
@@ -111,7 +114,7 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
         return Err(Failure::Bootstrap(error));
     }
 
-    let mut threads = Threads::start(config.threads)?;
+    let mut threads = Threads::start(config.threads, signals)?;
     let node = node::get();
     node.wait(None, |node| node.total() == 0 || node.is_stopping());
     let deadline = Instant::now() + shutdown_timeout();
@@ -220,14 +223,19 @@ fn discard_leftovers() {
 struct Threads {
     workers: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
+    signals: &'static Signals,
 }
 
 impl Threads {
-    fn start(count: usize) -> Result<Self> {
+    fn start(count: usize, signals: &'static Signals) -> Result<Self> {
         let mut threads = Self {
             workers: Vec::with_capacity(count),
             others: Vec::new(),
+            signals,
         };
+        threads
+            .others
+            .push(spawn("signals", THREAD_MONITOR, || run_signals(signals))?);
         let timer = timer::timer()?;
         threads.others.push(spawn("timer", THREAD_TIMER, move || {
             timer.run(&mut |handle, session| {
@@ -269,6 +277,7 @@ impl Threads {
         }
         // Without a socket server there is nothing to stop.
         let _ = socket::node::exit();
+        self.signals.stop();
         for thread in self.others {
             // A panic has been reported by its thread.
             let _ = thread.join();
@@ -288,4 +297,23 @@ fn spawn(name: &str, kind: i32, run: impl FnOnce() + Send + 'static) -> Result<J
             what: format!("the {name} thread"),
             source,
         })
+}
+
+/// Does what signals ask for, on a thread of its own.
+fn run_signals(signals: &Signals) {
+    loop {
+        match signals.wait() {
+            Ok(Event::Reopen) => {
+                let told = Message::new(0, 0, PTYPE_SYSTEM as u8, Payload::empty());
+                // Without a logger there is no log to reopen.
+                let _ = node::push(node::logger(), told);
+            }
+            Ok(Event::Terminate(_)) => node::abort(),
+            Ok(Event::Stopped) => return,
+            Err(error) => {
+                node::log(0, format!("error: signals: {error}").as_bytes());
+                return;
+            }
+        }
+    }
 }
