@@ -6,6 +6,7 @@
 //! writes what is left for it and goes, timer and socket threads join, the
 //! harbor service's reference goes last.
 
+use super::message::{Message, Payload};
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
 use super::signals::{Event, Signals};
