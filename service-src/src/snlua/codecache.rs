@@ -1,19 +1,52 @@
-//! The module `skynet.codecache`.
+//! The module `skynet.codecache`: what a service may say about the files that
+//! are kept compiled, see [`chunks`].
 //!
-//! Compiled functions are not shared between states, so there is nothing that
-//! `clear` could drop. The mode is kept, because programs read back what they set.
+//! `mode` is the service's own: `ON` uses kept files and keeps those that it
+//! compiles, `EXIST` only uses them, `OFF` does neither. `clear` is for all
+//! services: files that have changed are compiled again.
 
+use super::chunks;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr;
 use mlua_sys as lua;
 use mlua_sys::lua_State;
 
 /// The names of the modes, in the order of their numbers.
-const MODES: [&CStr; 3] = [c"OFF", c"EXIST", c"ON"];
-const DEFAULT_MODE: usize = 2;
+const NAMES: [&CStr; 3] = [c"OFF", c"EXIST", c"ON"];
+
+/// What a service makes of the files that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Off,
+    Exist,
+    On,
+}
 
 /// Its address is the registry's key for the mode.
 static MODE_KEY: u8 = 0;
+
+impl Mode {
+    /// The state's mode. One slot.
+    ///
+    /// # Safety
+    ///
+    /// As for any function of Lua's API.
+    pub unsafe fn of(state: *mut lua_State) -> Self {
+        // SAFETY: the caller's promise.
+        let number = unsafe {
+            let kind =
+                lua::lua_rawgetp(state, lua::LUA_REGISTRYINDEX, (&raw const MODE_KEY).cast());
+            let number = lua::lua_tointeger(state, -1);
+            lua::lua_pop(state, 1);
+            (kind == lua::LUA_TNUMBER).then_some(number)
+        };
+        match number {
+            Some(0) => Self::Off,
+            Some(1) => Self::Exist,
+            _ => Self::On,
+        }
+    }
+}
 
 /// Leaves the module's table on the stack.
 pub unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
@@ -31,6 +64,7 @@ pub unsafe extern "C-unwind" fn open(state: *mut lua_State) -> c_int {
 }
 
 unsafe extern "C-unwind" fn clear(_: *mut lua_State) -> c_int {
+    chunks::clear();
     0
 }
 
@@ -38,9 +72,9 @@ unsafe extern "C-unwind" fn clear(_: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn mode(state: *mut lua_State) -> c_int {
     // luaL_checkoption wants a list that ends with a null pointer.
     let names: [*const c_char; 4] = [
-        MODES[0].as_ptr(),
-        MODES[1].as_ptr(),
-        MODES[2].as_ptr(),
+        NAMES[0].as_ptr(),
+        NAMES[1].as_ptr(),
+        NAMES[2].as_ptr(),
         ptr::null(),
     ];
     // SAFETY: called by Lua, uses one slot, owns nothing.
@@ -51,13 +85,7 @@ unsafe extern "C-unwind" fn mode(state: *mut lua_State) -> c_int {
             lua::lua_rawsetp(state, lua::LUA_REGISTRYINDEX, (&raw const MODE_KEY).cast());
             return 0;
         }
-        let kind = lua::lua_rawgetp(state, lua::LUA_REGISTRYINDEX, (&raw const MODE_KEY).cast());
-        let current = if kind == lua::LUA_TNUMBER {
-            usize::try_from(lua::lua_tointeger(state, -1)).unwrap_or(DEFAULT_MODE)
-        } else {
-            DEFAULT_MODE
-        };
-        lua::lua_pushstring(state, names[current]);
+        lua::lua_pushstring(state, names[Mode::of(state) as usize]);
     }
     1
 }

@@ -11,10 +11,14 @@
 //! says when it is asked: `first`, before any file (the default), `last`, when
 //! no file was found, or `off`.
 //!
+//! Files that these functions load are kept compiled, see [`chunks`].
+//!
 //! Without an executable that calls [`set_embedded`], as in a shared object that
 //! another core loads, states are left as Lua made them.
 
+use super::codecache::Mode;
 use super::search::{FileName, patterns};
+use super::{Snlua, chunks};
 use crate::context::Context;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
@@ -182,16 +186,49 @@ unsafe fn insert_builtin(state: *mut lua_State, position: lua_Integer) {
 }
 
 /// Loads a file, embedded or not, as luaL_loadfilex does: the function or the
-/// error is left on the stack.
+/// error is left on the stack. A file that is kept compiled is not read.
 ///
 /// # Safety
 ///
-/// As for any function of Lua's API; three slots.
+/// As for any function of Lua's API, in a state of an instance; four slots.
 pub(super) unsafe fn load_file(
     state: *mut lua_State,
     path: *const c_char,
     mode: *const c_char,
 ) -> c_int {
+    // SAFETY: the caller's promise. A null path is standard input.
+    unsafe {
+        // Whoever wants nothing but binary files is not given a compiled text.
+        if path.is_null() || !accepts_text(mode) || embedded().is_none() {
+            return read_file(state, path, mode);
+        }
+        let use_of_chunks = Mode::of(state);
+        let name = CStr::from_ptr(path);
+        if use_of_chunks != Mode::Off
+            && let Some(bytes) = Snlua::of(state).hold(name)
+        {
+            return chunks::load(state, bytes, path);
+        }
+        let status = read_file(state, path, mode);
+        if status == lua::LUA_OK && use_of_chunks == Mode::On {
+            chunks::keep(state, name);
+        }
+        status
+    }
+}
+
+/// Whether a `mode` of `load` lets text pass. None given lets everything.
+unsafe fn accepts_text(mode: *const c_char) -> bool {
+    // SAFETY: not null, so a C string.
+    mode.is_null() || unsafe { CStr::from_ptr(mode) }.to_bytes().contains(&b't')
+}
+
+/// Reads and compiles a file.
+///
+/// # Safety
+///
+/// As for any function of Lua's API; three slots.
+unsafe fn read_file(state: *mut lua_State, path: *const c_char, mode: *const c_char) -> c_int {
     // SAFETY: the caller's promise. A null path is standard input.
     unsafe {
         if path.is_null() {

@@ -10,6 +10,7 @@
 //! such functions own nothing that has a destructor.
 
 mod boot;
+mod chunks;
 mod codecache;
 pub mod embedded;
 mod memory;
@@ -18,6 +19,7 @@ mod search;
 mod trap;
 
 use crate::context::Context;
+use chunks::Chunk;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use core::slice;
@@ -29,7 +31,7 @@ use skynet_abi::{
     PTYPE_ERROR, PTYPE_TAG_DONTCOPY, PTYPE_TEXT, skynet_callback, skynet_context, skynet_error,
     skynet_send,
 };
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use trap::Trap;
 
 /// The signal that interrupts what the service is running.
@@ -50,6 +52,8 @@ struct Snlua {
     /// Coroutines that `skynet.profile` measures. While there are none,
     /// resuming a coroutine looks at nothing else.
     profiled: AtomicUsize,
+    /// Compiled files that the state uses, held until it is closed.
+    chunks: Mutex<Vec<Chunk>>,
 }
 
 /// Its address is the registry's key for the instance.
@@ -86,6 +90,18 @@ impl Snlua {
     }
 }
 
+impl Snlua {
+    /// The compiled form of a file, if it is kept. The bytes stay where they are
+    /// until the instance goes.
+    fn hold(&self, path: &CStr) -> Option<*const [u8]> {
+        let chunk = chunks::find(path)?;
+        let bytes: *const [u8] = &raw const *chunk;
+        let mut held = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push(chunk);
+        Some(bytes)
+    }
+}
+
 /// The seed of every state's string hashes. States that share one can share
 /// strings' hashes too.
 fn seed() -> u32 {
@@ -106,6 +122,7 @@ pub extern "C-unwind" fn snlua_create() -> *mut c_void {
         memory: Memory::new(),
         trap: Trap::new(),
         profiled: AtomicUsize::new(0),
+        chunks: Mutex::new(Vec::new()),
     }));
     // SAFETY: the allocator's argument is the instance, which outlives the state.
     let state = unsafe { lua::lua_newstate(memory::allocate, instance.cast(), seed()) };
