@@ -1,0 +1,113 @@
+//! A C test's settings: lines `// ctest: key=value ...` in its source, one for
+//! each run. `exit`, `deadline`, `args`, `only` and `link` are ours; the rest are
+//! keys of the node's config.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub struct Case {
+    pub name: String,
+    /// Which of the source's settings lines, from 1.
+    pub number: usize,
+    pub settings: String,
+    pub exit: i32,
+    pub deadline: Duration,
+    /// Needs a Lua library.
+    pub lua: bool,
+    keys: BTreeMap<String, String>,
+}
+
+/// `tests/c`.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c")
+}
+
+/// The names of the C files in a directory of `tests/c`.
+pub fn names(kind: &str) -> Vec<String> {
+    let directory = root().join(kind);
+    let listing = fs::read_dir(&directory)
+        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut names: Vec<String> = listing
+        .map(|entry| entry.expect("a directory entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+impl Case {
+    /// All runs of one test.
+    pub fn all(kind: &str, name: &str) -> Vec<Case> {
+        let path = root().join(kind).join(name).with_extension("c");
+        let source = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let cases: Vec<Case> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("// ctest:"))
+            .enumerate()
+            .map(|(at, settings)| Case::parse(name, at + 1, settings.trim()))
+            .collect();
+        assert!(!cases.is_empty(), "{name} has no settings");
+        cases
+    }
+
+    fn parse(name: &str, number: usize, settings: &str) -> Case {
+        let mut case = Case {
+            name: name.to_owned(),
+            number,
+            settings: settings.to_owned(),
+            exit: 0,
+            deadline: Duration::from_secs(60),
+            lua: false,
+            keys: BTreeMap::new(),
+        };
+        for (key, value) in [("thread", "4"), ("harbor", "1"), ("logservice", "ctlog")] {
+            case.keys.insert(key.to_owned(), value.to_owned());
+        }
+        let mut bootstrap = name.to_owned();
+        for word in settings.split_whitespace() {
+            let (key, value) = word.split_once('=').expect("settings are key=value");
+            match key {
+                "only" => (),
+                "link" => case.lua = value == "lua",
+                "exit" => case.exit = value.parse().expect("a number"),
+                "deadline" => case.deadline = Duration::from_secs(value.parse().expect("seconds")),
+                "args" => bootstrap = format!("{name} {value}"),
+                _ => {
+                    case.keys.insert(key.to_owned(), value.to_owned());
+                }
+            }
+        }
+        case.keys.insert("bootstrap".to_owned(), bootstrap);
+        case
+    }
+
+    /// The value of a key of the config, or nothing.
+    pub fn key(&self, key: &str) -> &str {
+        self.keys.get(key).map_or("", String::as_str)
+    }
+
+    /// A config file for the executable.
+    pub fn config(&self, modules: &Path, scratch: &Path) -> String {
+        let here = scratch.display();
+        let mut text = format!(
+            "cpath = \"{}/?.so\"\nscratch = \"{here}\"\nlogpath = \"{here}\"\n",
+            modules.display()
+        );
+        for (key, value) in &self.keys {
+            let value = value.replace("$SCRATCH", &here.to_string());
+            writeln!(text, "{key} = \"{value}\"").expect("writes to memory");
+        }
+        text
+    }
+
+    /// What the test prints.
+    pub fn expected(&self) -> String {
+        let path = root().join("expected").join(&self.name).with_extension("txt");
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
