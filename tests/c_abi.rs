@@ -47,6 +47,7 @@ mod programs {
         harbor
         layout
         log
+        loglines
         lua
         mailbox
         malloc
@@ -54,6 +55,7 @@ mod programs {
         modules
         monitor
         names
+        nopattern
         overload
         ownership
         posix_memalign

@@ -21,11 +21,9 @@ void (*volatile driver_links)(struct skynet_config *) = skynet_start;
 
 static struct skynet_monitor *driver_monitor;
 
+// With a search path of the test's own.
 __attribute__((unused))
-static void driver_init(char **argv, int harbor) {
-    char path[4096];
-    CHECK(argv[1] != NULL && argv[2] != NULL);
-    snprintf(path, sizeof path, "%s/?.so", argv[1]);
+static void driver_init_path(const char *path, int harbor) {
     skynet_globalinit();
     skynet_env_init();
     skynet_harbor_init(harbor);
@@ -36,6 +34,14 @@ static void driver_init(char **argv, int harbor) {
     skynet_timer_init();
     skynet_profile_enable(1);
     driver_monitor = skynet_monitor_new();
+}
+
+__attribute__((unused))
+static void driver_init(char **argv, int harbor) {
+    char path[4096];
+    CHECK(argv[1] != NULL && argv[2] != NULL);
+    snprintf(path, sizeof path, "%s/?.so", argv[1]);
+    driver_init_path(path, harbor);
 }
 
 // Dispatches until nothing is queued.

@@ -31,7 +31,7 @@ static void queue_three(struct skynet_context *sender, uint32_t to) {
 int main(int argc, char **argv) {
     (void)argc;
     driver_init(argv, 1);
-    launch_logger(NULL);
+    launch_logger("silent");
     struct skynet_context *sender = launch("blank", NULL);
     skynet_callback(sender, NULL, answered);
     pump();

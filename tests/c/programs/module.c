@@ -17,11 +17,10 @@ static void copy_file(const char *from, const char *to) {
 
 int main(int argc, char **argv) {
     (void)argc;
-    driver_init(argv, 1);
-    // Several patterns, one of them a prefix, one with nothing in it.
+    // Several patterns, one of them with a prefix, one with nothing in it.
     char path[4096], from[4096], to[4096];
     snprintf(path, sizeof path, "%s/none/?.so;;%s/lib?.so;%s/?.so", argv[2], argv[2], argv[1]);
-    skynet_module_init(path);
+    driver_init_path(path, 1);
     snprintf(from, sizeof from, "%s/blank.so", argv[1]);
     snprintf(to, sizeof to, "%s/libdotted.blank.so", argv[2]);
     copy_file(from, to);

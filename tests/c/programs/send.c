@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
         CHECK(skynet_send(alice, 0, to, PTYPE_TEXT | PTYPE_TAG_ALLOCSESSION, 0, "new", 3) == i);
     CHECK(skynet_send(alice, 0, to, PTYPE_RESPONSE, 77, "given", 5) == 77);
     CHECK(skynet_send(alice, 0, to, PTYPE_TEXT, -5, "negative", 8) == -5);
+    pump();
     CHECK(skynet_send(bob, 0, skynet_context_handle(alice), PTYPE_TEXT | PTYPE_TAG_ALLOCSESSION, 0, "its own", 7) == 1);
     CHECK(skynet_context_newsession(alice) == 4);
     pump();
@@ -47,6 +48,7 @@ int main(int argc, char **argv) {
     CHECK(skynet_sendname(alice, 0, ".bob", PTYPE_TEXT, 21, "local", 5) == 21);
     CHECK(skynet_sendname(alice, 0, ":1000003", PTYPE_TEXT | PTYPE_TAG_ALLOCSESSION, 0, "hex", 3) == 6);
     CHECK(skynet_sendname(alice, 0, ".nobody", PTYPE_TEXT, 21, "lost", 4) == -1);
+    pump();
     CHECK(skynet_sendname(alice, 0, ":", PTYPE_TEXT, 21, "lost", 4) == -1);
     pump();
     return 0;
