@@ -95,7 +95,10 @@ fn every_file_is_run() {
     for (kind, names) in [("programs", programs::NAMES), ("services", services::NAMES)] {
         let listed: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let there: BTreeSet<String> = case::names(kind).into_iter().collect();
-        assert_eq!(listed, there, "tests/c/{kind}/*.c and the list of tests differ");
+        assert_eq!(
+            listed, there,
+            "tests/c/{kind}/*.c and the list of tests differ"
+        );
     }
 }
 
@@ -103,7 +106,11 @@ fn every_file_is_run() {
 #[test]
 fn every_symbol_is_called() {
     let declared = toolchain::declared_symbols();
-    assert!(declared.len() > 70, "only {} symbols declared", declared.len());
+    assert!(
+        declared.len() > 70,
+        "only {} symbols declared",
+        declared.len()
+    );
     let used = toolchain::undefined_symbols();
     let unused: Vec<_> = declared.difference(&used).collect();
     assert!(unused.is_empty(), "no C test calls {unused:?}");

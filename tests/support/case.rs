@@ -28,12 +28,17 @@ pub fn root() -> PathBuf {
 /// The names of the C files in a directory of `tests/c`.
 pub fn names(kind: &str) -> Vec<String> {
     let directory = root().join(kind);
-    let listing = fs::read_dir(&directory)
-        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let listing =
+        fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut names: Vec<String> = listing
         .map(|entry| entry.expect("a directory entry").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
-        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names
@@ -43,8 +48,8 @@ impl Case {
     /// All runs of one test.
     pub fn all(kind: &str, name: &str) -> Vec<Case> {
         let path = root().join(kind).join(name).with_extension("c");
-        let source = fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let source =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let cases: Vec<Case> = source
             .lines()
             .filter_map(|line| line.strip_prefix("// ctest:"))
@@ -107,7 +112,10 @@ impl Case {
 
     /// What the test prints.
     pub fn expected(&self) -> String {
-        let path = root().join("expected").join(&self.name).with_extension("txt");
+        let path = root()
+            .join("expected")
+            .join(&self.name)
+            .with_extension("txt");
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 }

@@ -94,7 +94,12 @@ fn check(case: &Case, how: &str, command: Command, scratch: &Path) {
         let (out, err) = (tail(&outcome.stdout), tail(&outcome.stderr));
         format!("\n--- its output ends:\n{out}\n--- and its errors:\n{err}")
     };
-    assert_eq!(outcome.ended, Ended::Code(case.exit), "{title}{}", context());
+    assert_eq!(
+        outcome.ended,
+        Ended::Code(case.exit),
+        "{title}{}",
+        context()
+    );
     let expected = case.expected();
     if outcome.stdout != expected {
         let difference = first_difference(&expected, &outcome.stdout);
@@ -125,7 +130,9 @@ fn tail(text: &str) -> String {
 
 /// An empty directory for one run.
 pub fn scratch(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_abi").join(name);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("c_abi")
+        .join(name);
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).expect("creates a scratch directory");
     directory

@@ -62,7 +62,11 @@ fn wait(mut child: Child, deadline: Duration) -> Ended {
     let late = watchdog.join().expect("the watchdog does not panic");
     kill_group(group);
     let status = child.wait().expect("the child is ours to wait for");
-    if late { Ended::Deadline } else { describe(status) }
+    if late {
+        Ended::Deadline
+    } else {
+        describe(status)
+    }
 }
 
 fn describe(status: ExitStatus) -> Ended {
@@ -86,7 +90,11 @@ fn wait_without_reaping(process: libc::pid_t) {
             return;
         }
         let error = std::io::Error::last_os_error();
-        assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "waitid: {error}");
+        assert_eq!(
+            error.kind(),
+            std::io::ErrorKind::Interrupted,
+            "waitid: {error}"
+        );
     }
 }
 

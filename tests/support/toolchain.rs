@@ -80,7 +80,9 @@ pub fn declared_symbols() -> BTreeSet<String> {
         let mut macros = BTreeSet::new();
         for line in text.lines() {
             let mut words = line.split_whitespace();
-            if let (Some("#define"), Some(name), Some(_)) = (words.next(), words.next(), words.next()) {
+            if let (Some("#define"), Some(name), Some(_)) =
+                (words.next(), words.next(), words.next())
+            {
                 macros.insert(name);
             }
         }
@@ -100,9 +102,17 @@ pub fn undefined_symbols() -> BTreeSet<String> {
         for name in case::names(kind) {
             let object = directory.join(format!("{kind}.{name}.o"));
             let mut command = compiler();
-            command.arg("-c").arg(source(kind, &name)).arg("-o").arg(&object);
+            command
+                .arg("-c")
+                .arg(source(kind, &name))
+                .arg("-o")
+                .arg(&object);
             succeed(command);
-            let output = Command::new("nm").arg("-u").arg(&object).output().expect("runs nm");
+            let output = Command::new("nm")
+                .arg("-u")
+                .arg(&object)
+                .output()
+                .expect("runs nm");
             assert!(output.status.success(), "nm failed on {}", object.display());
             for line in String::from_utf8_lossy(&output.stdout).lines() {
                 undefined.extend(line.split_whitespace().last().map(str::to_owned));
@@ -116,7 +126,15 @@ fn compiler() -> Command {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
     command
-        .args(["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"])
+        .args([
+            "-std=gnu11",
+            "-g",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pthread",
+        ])
         .arg("-I")
         .arg(manifest.join("include"))
         .arg("-I")
@@ -148,7 +166,10 @@ fn lua_library() -> PathBuf {
         .map(|path| (path.metadata().and_then(|m| m.modified()).ok(), path))
         .collect();
     archives.sort();
-    archives.pop().expect("skynet-lua has built a Lua archive").1
+    archives
+        .pop()
+        .expect("skynet-lua has built a Lua archive")
+        .1
 }
 
 fn read(path: &Path) -> String {
