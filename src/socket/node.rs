@@ -159,14 +159,27 @@ pub fn shutdown(id: Id) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::pipe;
+    use super::super::tests::{DEADLINE, pipe};
     use super::*;
     use std::io::Write;
     use std::os::fd::AsRawFd;
+    use std::sync::mpsc;
 
     /// The node's server is one for the process, so all about it is one test.
     #[test]
     fn node_server() {
+        let (sender, finished) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            scenario();
+            sender.send(()).unwrap();
+        });
+        if finished.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            panic!("an event did not come");
+        }
+        thread.join().unwrap();
+    }
+
+    fn scenario() {
         assert!(bind(1, 0).is_err());
         init().unwrap();
         assert!(init().is_err());
