@@ -21,9 +21,14 @@ pub unsafe extern "C-unwind" fn skynet_harbor_send(
         return;
     };
     guard((), || {
+        // SAFETY: the caller's block; it is ours until it is sent.
+        let to = harbor::address(unsafe { &remote.as_ref().destination });
         // SAFETY: as the caller says.
         if let Err(error) = unsafe { harbor::send_raw(remote, source, session) } {
-            node::log(source, format!("error: {error}").as_bytes());
+            node::log(
+                source,
+                format!("error: message to {to}: {error}").as_bytes(),
+            );
         }
     });
 }

@@ -121,6 +121,16 @@ pub fn send(to: Remote<'_>, message: Message) -> Result<()> {
     forward(service, remote, raw.source, raw.session)
 }
 
+/// A destination in words, for the log: a global name, or `:handle`.
+pub fn address(to: &remote_name) -> String {
+    if to.handle != 0 {
+        return format!(":{:08x}", to.handle);
+    }
+    let name = to.name.iter().map(|&byte| byte as u8);
+    let name: Vec<u8> = name.take_while(|&byte| byte != 0).collect();
+    String::from_utf8_lossy(&name).into_owned()
+}
+
 /// As [`send`], for a message in C's form.
 ///
 /// # Safety

@@ -1,4 +1,5 @@
-// A whole node in a main of one's own: skynet_start returns when it ends.
+// A whole node in a main of one's own: skynet_start returns when it ends. After the
+// two directories there may be threads, harbor, logger's argument, bootstrap line.
 // ctest:
 #include "ctest.h"
 #include "skynet_env.h"
@@ -7,24 +8,32 @@
 
 int main(int argc, char **argv) {
     char path[4096];
-    (void)argc;
     snprintf(path, sizeof path, "%s/?.so", argv[1]);
-    skynet_globalinit();
-    say("main's handle: %x", skynet_current_handle());
-    skynet_initthread(THREAD_SOCKET);
-    say("as another thread: %x", skynet_current_handle());
-    skynet_initthread(THREAD_MAIN);
-    skynet_env_init();
     struct skynet_config config = {
         .thread = 3,
         .harbor = 1,
-        .profile = 0,
+        .profile = 1,
         .module_path = path,
         .bootstrap = "smoke   and its   arguments",
         .logservice = "ctlog",
     };
+    bool quiet = argc == 7;
+    if (quiet) {
+        config.thread = atoi(argv[3]);
+        config.harbor = atoi(argv[4]);
+        config.logger = argv[5][0] ? argv[5] : NULL;
+        config.bootstrap = argv[6];
+    }
+    skynet_globalinit();
+    CHECK(skynet_current_handle() == (uint32_t)-THREAD_MAIN);
+    skynet_initthread(THREAD_SOCKET);
+    CHECK(skynet_current_handle() == (uint32_t)-THREAD_SOCKET);
+    skynet_initthread(THREAD_MAIN);
+    skynet_env_init();
+    skynet_setenv("scratch", argv[2]);
     skynet_start(&config);
-    say("%d services", skynet_context_total());
+    if (!quiet)
+        say("%d services", skynet_context_total());
     skynet_globalexit();
     return 0;
 }
