@@ -3,7 +3,7 @@
 
 use skynet::runtime::env::Env;
 use skynet::runtime::start::Config;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
 const THREADS: RangeInclusive<u32> = 1..=1024;
@@ -100,6 +100,7 @@ fn number(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::CString;
 
     fn with(pairs: &[(&str, &str)]) -> Env {
         let env = Env::new();
