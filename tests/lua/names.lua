@@ -1,0 +1,92 @@
+--- Every name of the Lua modules, and its type.
+
+local skynet = require "skynet.manager"
+require "skynet.queue"
+
+local expected = {
+    ["skynet"] = {
+        ["function"] = "abort address call context dispatch dispatch_message dispatch_unknown_request " ..
+            "dispatch_unknown_response endless error exit filter fork forward_type genid getenv harbor hpc " ..
+            "ignoreret info_func init init_service kill killthread launch localname memlimit monitor mqlen " ..
+            "name newservice now pack packstring pcall queryservice rawcall rawsend redirect register " ..
+            "register_protocol request response ret retpack self send setenv sleep start starttime stat task " ..
+            "term time timeout tostring trace trace_timeout tracecall tracelog traceproto tracetag trash " ..
+            "uniqtask uniqueservice unpack wait wakeup yield",
+        ["number"] = "PTYPE_CLIENT PTYPE_DEBUG PTYPE_ERROR PTYPE_HARBOR PTYPE_LUA PTYPE_MULTICAST PTYPE_QUEUE " ..
+            "PTYPE_RESPONSE PTYPE_SNAX PTYPE_SOCKET PTYPE_SYSTEM PTYPE_TEXT PTYPE_TRACE",
+        ["table"] = "_proto cache",
+    },
+    ["skynet.queue"] = {
+        ["function"] = "-",
+    },
+    ["skynet.coroutine"] = {
+        ["function"] = "close create isyieldable resume running status thread wrap yield",
+    },
+    ["skynet.require"] = {
+        ["function"] = "init init_all require",
+    },
+    ["skynet.service"] = {
+        ["function"] = "close new query",
+    },
+    ["skynet.debug"] = {
+        ["function"] = "init reg_debugcmd",
+    },
+    ["skynet.inject"] = {
+        ["function"] = "-",
+    },
+    ["skynet.injectcode"] = {
+        ["function"] = "-",
+    },
+    ["skynet.harbor"] = {
+        ["function"] = "connect globalname link linkmaster queryname",
+    },
+    ["skynet.datacenter"] = {
+        ["function"] = "get set wait",
+    },
+    ["skynet.core"] = {
+        ["function"] = "addresscommand callback command error genid harbor hpc intcommand now pack packstring redirect " ..
+            "send tostring trace trash unpack",
+    },
+    ["skynet.profile"] = {
+        ["function"] = "resume start stop wrap",
+    },
+    ["skynet.codecache"] = {
+        ["function"] = "clear loadfile mode",
+    },
+}
+
+skynet.start(function()
+    local missing = {}
+    for module, types in pairs(expected) do
+        local found = require(module)
+        for kind, names in pairs(types) do
+            for name in names:gmatch "%S+" do
+                -- A module that is a function itself has the name "-".
+                local value = found
+                if name ~= "-" then
+                    value = found[name]
+                end
+                if type(value) ~= kind then
+                    table.insert(missing, ("%s.%s is %s, not %s"):format(module, name, type(value), kind))
+                end
+            end
+        end
+    end
+    -- pairs sees the parts that are loaded on demand, too.
+    local seen = {}
+    for name in pairs(skynet) do
+        seen[name] = true
+    end
+    for _, names in pairs(expected.skynet) do
+        for name in names:gmatch "%S+" do
+            if not seen[name] then
+                table.insert(missing, "pairs(skynet) leaves out " .. name)
+            end
+        end
+    end
+    for _, text in ipairs(missing) do
+        print(text)
+    end
+    print(#missing == 0 and "passed" or "failed")
+    skynet.abort()
+end)
