@@ -59,6 +59,7 @@ mod programs {
         overload
         ownership
         posix_memalign
+        register
         send
         start
         timer

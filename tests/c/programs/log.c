@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
     skynet_command(other, "LOGON", ":1000002");
     skynet_command(other, "LOGON", ":1000002");
     pump();
-    skynet_send(other, 0, 0x1000002, PTYPE_TEXT, 3, "\x01\xfehello", 7);
+    skynet_send(other, 0, 0x1000002, PTYPE_TEXT, 3, "\x01\x7fhello", 7);
     skynet_send(other, 0, 0x1000002, PTYPE_RESPONSE, 4, NULL, 0);
     pump();
     skynet_command(other, "LOGOFF", ":1000002");
