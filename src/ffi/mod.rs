@@ -12,6 +12,7 @@ mod handle;
 mod harbor;
 mod imp;
 mod log;
+mod malloc;
 mod module;
 mod monitor;
 mod mq;

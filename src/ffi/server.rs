@@ -211,7 +211,7 @@ pub extern "C-unwind" fn skynet_globalexit() {}
 /// Says what this thread is: one of the THREAD constants.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn skynet_initthread(m: c_int) {
-    memory::set_current(memory::Current::thread(m));
+    memory::init_thread(m);
 }
 
 /// Whether the CPU time of services is measured from now on.

@@ -1,96 +1,38 @@
-//! Memory of the node's services: who runs on this thread, and what it is
-//! charged with.
+//! Memory: the allocator of the process, and who is charged for what.
+//!
+//! Every block of the malloc family carries the account it is charged to.
+//! [`open`] gives a service its [`Account`]; a worker makes it current with
+//! [`set_current`] for the length of a slice, and whatever the slice allocates
+//! is charged there. Whoever frees a block uncharges the account in it.
+//!
+//! What lives and dies in which order: the account's record is taken when the
+//! service is made, closed after its last slice, and lives on until the last
+//! block that was charged to it is freed, by whomever; then the next service
+//! may have it. Records are never given back to the system, so a reference to
+//! one is always good. Threads have records of their own, under the
+//! pseudo-handles that `skynet_initthread` gives them, for what they allocate
+//! outside of any service.
+//!
+//! The allocator runs before `main`, inside the C library and in threads that
+//! this crate has never heard of. On its path nothing allocates, panics,
+//! takes a lock or touches a thread-local that needs initialising.
+//!
+//! With the cargo feature `system-malloc` the system's allocator stays in
+//! place and nothing is charged; accounts can be opened and read 0.
 
-use std::cell::Cell;
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod accounting;
+#[cfg_attr(feature = "system-malloc", path = "system.rs")]
+mod allocator;
+mod pages;
+mod records;
+mod statistics;
+mod thread;
 
-/// What is charged to one service.
-#[derive(Debug)]
-pub struct Account {
-    handle: AtomicU32,
-}
-
-impl Account {
-    /// Says whose account this is.
-    pub fn set_handle(&self, handle: u32) {
-        self.handle.store(handle, Ordering::Relaxed);
-    }
-
-    /// The service is gone.
-    pub fn close(&self) {}
-}
-
-/// Opens an account.
-pub fn open(handle: u32) -> &'static Account {
-    Box::leak(Box::new(Account {
-        handle: AtomicU32::new(handle),
-    }))
-}
-
-/// Who runs on a thread.
-#[derive(Debug, Clone, Copy)]
-pub struct Current {
-    handle: u32,
-    account: Option<&'static Account>,
-}
-
-impl Current {
-    /// A service.
-    pub fn service(handle: u32, account: &'static Account) -> Self {
-        Self {
-            handle,
-            account: Some(account),
-        }
-    }
-
-    /// No service; `kind` is one of the THREAD constants.
-    pub fn thread(kind: i32) -> Self {
-        Self {
-            handle: kind.wrapping_neg() as u32,
-            account: None,
-        }
-    }
-}
-
-thread_local! {
-    static CURRENT: Cell<Current> = const {
-        Cell::new(Current {
-            handle: u32::MAX,
-            account: None,
-        })
-    };
-}
-
-/// Says who runs on this thread; who did before comes back.
-#[inline]
-pub fn set_current(current: Current) -> Current {
-    let before = CURRENT.replace(current);
-    let _ = before.account;
-    before
-}
-
-/// The handle of whoever runs on this thread.
-pub fn current_handle() -> u32 {
-    CURRENT.get().handle
-}
-
-/// A block, charged to whoever runs on this thread.
-pub fn malloc(size: usize) -> *mut c_void {
-    // SAFETY: any size may be asked for.
-    unsafe { libc::malloc(size) }
-}
-
-/// Frees a block.
-///
-/// # Safety
-/// It must come from the malloc family.
-pub unsafe fn free(block: *mut c_void) {
-    // SAFETY: as the caller says.
-    unsafe { libc::free(block) };
-}
-
-/// A line on this thread's memory.
-pub fn debug_line(info: &str) -> String {
-    format!("[:{:08x}] {info} 0x0", current_handle())
-}
+pub use accounting::{Account, Usage};
+pub use allocator::{
+    aligned_alloc, calloc, free, lalloc, malloc, page_alloc, posix_memalign, realloc, usable_size,
+};
+pub use pages::page_size;
+pub use records::open;
+pub use statistics::{current_usage, debug_line, for_each_account, total_usage, usage_by_handle};
+pub use thread::{Current, current_handle, init_thread, set_current};

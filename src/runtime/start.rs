@@ -291,7 +291,7 @@ fn spawn(name: &str, kind: i32, run: impl FnOnce() + Send + 'static) -> Result<J
         .name(name.into())
         .stack_size(STACK)
         .spawn(move || {
-            memory::set_current(memory::Current::thread(kind));
+            memory::init_thread(kind);
             run();
         })
         .map_err(|source| Error::Io {
