@@ -14,7 +14,11 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     compile_varargs();
     if env::var_os("CARGO_FEATURE_STANDALONE").is_some() {
-        export_symbols(&["exports.txt", "lua/exports.txt"]);
+        let mut lists = vec!["exports.txt", "lua/exports.txt"];
+        if env::var_os("CARGO_FEATURE_SYSTEM_MALLOC").is_none() {
+            lists.push("exports-jemalloc.txt");
+        }
+        export_symbols(&lists);
         embed_lua();
     }
 }

@@ -26,6 +26,10 @@ mod allocator;
 mod pages;
 mod records;
 mod statistics;
+#[cfg_attr(
+    feature = "system-malloc",
+    expect(dead_code, reason = "nobody is charged")
+)]
 mod thread;
 
 pub use accounting::{Account, Usage};
