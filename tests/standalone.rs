@@ -429,3 +429,43 @@ fn names_work_and_other_harbors_do_not() {
         "Invalid global name a_name_that_is_too_long",
     ]);
 }
+
+#[test]
+fn compiled_files_are_kept_until_cleared() {
+    let outcome = Playground::new()
+        .config("")
+        .file("data.lua", "return 'old', ...")
+        .main(
+            "local cache = require 'skynet.codecache'\n\
+             local function write(text)\n\
+             local file <close> = assert(io.open('data.lua', 'w'))\n\
+             file:write(text)\n\
+             end\n\
+             print('first', loadfile 'data.lua' (1))\n\
+             write 'return \"new\", x'\n\
+             print('kept', loadfile 'data.lua' (2))\n\
+             print('binary', loadfile('data.lua', 'b'))\n\
+             cache.mode 'OFF'\n\
+             print('off', loadfile('data.lua', 't', { x = 3 })())\n\
+             cache.mode 'EXIST'\n\
+             print('exist', loadfile 'data.lua' (4))\n\
+             cache.mode 'ON'\n\
+             cache.clear()\n\
+             print('cleared', loadfile('data.lua', 'bt', { x = 5 })())\n\
+             print('again', loadfile('data.lua', nil, { x = 6 })())\n\
+             write 'return ='\n\
+             cache.clear()\n\
+             print('broken', loadfile 'data.lua')",
+        )
+        .run();
+    outcome.shows(&[
+        "first\told\t1\n",
+        "kept\told\t2\n",
+        "binary\tnil\t",
+        "off\tnew\t3\n",
+        "exist\told\t4\n",
+        "cleared\tnew\t5\n",
+        "again\tnew\t6\n",
+        "broken\tnil\tdata.lua:1: unexpected symbol near '='",
+    ]);
+}

@@ -31,7 +31,7 @@ use skynet_abi::{
     PTYPE_ERROR, PTYPE_TAG_DONTCOPY, PTYPE_TEXT, skynet_callback, skynet_context, skynet_error,
     skynet_send,
 };
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use trap::Trap;
 
 /// The signal that interrupts what the service is running.
@@ -97,7 +97,10 @@ impl Snlua {
         let chunk = chunks::find(path)?;
         let bytes: *const [u8] = &raw const *chunk;
         let mut held = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        held.push(chunk);
+        // A service may load the same file over and over.
+        if !held.iter().any(|known| Arc::ptr_eq(known, &chunk)) {
+            held.push(chunk);
+        }
         Some(bytes)
     }
 }
