@@ -120,7 +120,7 @@ local function forgot_response(func, task)
 end
 
 -- The main function of every task's coroutine. What it is resumed with says what to do:
--- a request: its handler, the type's unpack, msg, sz, session, source; a timer: true, msg, sz, session; a fork: nothing.
+-- a request: handler, the type's unpack, msg, sz, session, source; a timer: true, msg, sz, session; a fork: nothing.
 local function task_main(func, decode, msg, sz, session, source)
     local task = current
     while true do
@@ -392,6 +392,9 @@ function skynet.rawcall(addr, typename, msg, sz)
 end
 
 --- Sends a message that needs no answer.
+---@param addr integer|string
+---@param typename string|integer
+---@param ... any  packed by the type's pack
 ---@return integer|false|nil session  0; false: too large; nil: no such service
 function skynet.send(addr, typename, ...)
     local p = proto[typename]
@@ -399,6 +402,11 @@ function skynet.send(addr, typename, ...)
 end
 
 --- Like send, with a message that is already packed.
+---@param addr integer|string
+---@param typename string|integer
+---@param msg lightuserdata|string  a pointer is owned by the framework from here on
+---@param sz? integer
+---@return integer|false|nil session
 function skynet.rawsend(addr, typename, msg, sz)
     return csend(addr, proto[typename].id, 0, msg, sz)
 end
@@ -438,6 +446,7 @@ end
 local ret = skynet.ret
 
 --- Packs its arguments as the lua type does and answers with them.
+---@param ... any
 ---@return boolean sent
 function skynet.retpack(...)
     return ret(cpack(...))

@@ -29,7 +29,7 @@ return function(skynet, kernel)
         core.command("SETENV", key .. " " .. value)
     end
 
-    --- One of this service's figures: messages in its mailbox, whether the monitor found it in an endless loop (1, once),
+    --- One of the figures: messages in the mailbox, whether the monitor found an endless loop here (1, once),
     --- CPU seconds, seconds since the last message began, messages handled.
     ---@param what "mqlen"|"endless"|"cpu"|"time"|"message"
     ---@return number
