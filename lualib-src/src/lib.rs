@@ -11,6 +11,12 @@
 //!   `skynet/core.so` serves `require "skynet.core"` alone, a copy named
 //!   `skynet.so` serves every `skynet.` module of the table.
 //!
+//! What [`MODULES`] does not list (`skynet.netpack`, `client.socket` and the other
+//! modules that the reference builds) is no part of this crate, and loads from
+//! `lua_cpath` like any module of a third party. With some modules from here and
+//! some from there, use names like `skynet/core.so`: Lua looks into the first
+//! `skynet.so` alone.
+//!
 //! # Adding a module
 //! One file for each module of the reference. It defines
 //! `luaopen_<name with _ for .>`, `#[unsafe(no_mangle)] unsafe extern "C-unwind"`,
