@@ -13,6 +13,7 @@ const EMBEDDED: [&str; 2] = ["lualib", "service"];
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     compile_varargs();
+    tabulate_exports("exports.txt");
     if env::var_os("CARGO_FEATURE_STANDALONE").is_some() {
         let mut lists = vec!["exports.txt", "lua/exports.txt"];
         if env::var_os("CARGO_FEATURE_SYSTEM_MALLOC").is_none() {
@@ -34,6 +35,27 @@ fn compile_varargs() {
         // skynet_error, which jumps into it, is what others see.
         .flag("-fvisibility=hidden")
         .compile("skynet_varargs");
+}
+
+/// Writes `exports.rs`: an array of the exported functions' addresses, so that
+/// who needs the array needs all of them.
+fn tabulate_exports(list: &str) {
+    println!("cargo:rerun-if-changed={list}");
+    let names = read(Path::new(list));
+    let names: Vec<&str> = names.lines().collect();
+    let mut text = String::from("unsafe extern \"C\" {\n");
+    for name in &names {
+        writeln!(text, "    fn {name}();").expect("writes to memory");
+    }
+    writeln!(
+        text,
+        "}}\npub static EXPORTS: [unsafe extern \"C\" fn(); {}] = [{}];",
+        names.len(),
+        names.join(", ")
+    )
+    .expect("writes to memory");
+    let file = Path::new(&variable("OUT_DIR")).join("exports.rs");
+    fs::write(file, text).expect("OUT_DIR is writable");
 }
 
 /// Makes the executable export every name of these lists. Naming a symbol as
