@@ -17,6 +17,8 @@ pub struct remote_name {
 
 /// What the harbor service receives, as a PTYPE_SYSTEM message, for every
 /// message to another node. It frees `message`.
+///
+/// cbindgen:field-names=[destination, message, sz, type]
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct remote_message {

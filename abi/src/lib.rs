@@ -6,6 +6,7 @@
 #![no_std]
 #![allow(non_camel_case_types)]
 
+mod context;
 pub mod env;
 pub mod handle;
 pub mod harbor;

@@ -1,7 +1,7 @@
 //! `skynet.h`: what a service uses to talk to the node.
 
+pub use crate::context::skynet_context;
 use core::ffi::{c_char, c_int, c_void};
-use core::marker::{PhantomData, PhantomPinned};
 
 pub const PTYPE_TEXT: c_int = 0;
 pub const PTYPE_RESPONSE: c_int = 1;
@@ -20,13 +20,6 @@ pub const PTYPE_RESERVED_SNAX: c_int = 11;
 pub const PTYPE_TAG_DONTCOPY: c_int = 0x10000;
 /// The runtime allots the sender's next session.
 pub const PTYPE_TAG_ALLOCSESSION: c_int = 0x20000;
-
-/// A service, as C sees it: opaque, reference counted by the core.
-#[repr(C)]
-pub struct skynet_context {
-    _private: [u8; 0],
-    _marker: PhantomData<(*mut u8, PhantomPinned)>,
-}
 
 /// Handles one message. Returns 0 when the runtime is to free `msg`, anything
 /// else when the callback keeps it.

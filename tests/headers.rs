@@ -1,0 +1,115 @@
+//! The headers in include/ are what cbindgen makes of the sources, and compile
+//! alone, as C11 and as C++. With `UPDATE_HEADERS` in the environment they are
+//! written anew.
+
+use cbindgen::{Builder, Config};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// A header, without its `.h`, the file of src/ffi it is made from, and the
+/// files of abi/src whose constants and types it shows or needs.
+const HEADERS: [(&str, &str, &[&str]); 12] = [
+    ("skynet", "skynet", &["skynet"]),
+    ("skynet_malloc", "malloc", &[]),
+    ("skynet_server", "server", &["mq", "monitor"]),
+    ("skynet_handle", "handle", &["handle"]),
+    ("skynet_mq", "mq", &["mq"]),
+    ("skynet_env", "env", &[]),
+    ("skynet_timer", "timer", &[]),
+    ("skynet_module", "module", &["module"]),
+    ("skynet_monitor", "monitor", &["monitor"]),
+    ("skynet_harbor", "harbor", &["harbor"]),
+    ("skynet_imp", "imp", &["imp"]),
+    ("skynet_log", "log", &[]),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The configuration of one header: the common one and its own texts.
+fn config(name: &str) -> Config {
+    let read = |path: PathBuf| {
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let common = read(root().join("cbindgen.toml"));
+    let own = read(root().join("cbindgen").join(name).with_extension("toml"));
+    // Keys before tables: the header's own keys go to the front.
+    let (keys, tables) = own.split_once("\n[").unwrap_or((&own, ""));
+    let tables = if tables.is_empty() {
+        String::new()
+    } else {
+        format!("[{tables}")
+    };
+    let target = env::temp_dir().join(format!("cbindgen-{}-{name}.toml", std::process::id()));
+    fs::write(&target, format!("{keys}\n{common}\n{tables}")).expect("a temporary file");
+    let config = Config::from_file(&target).unwrap_or_else(|e| panic!("{name}.toml: {e}"));
+    fs::remove_file(target).expect("written above");
+    config
+}
+
+fn generate(name: &str, ffi: &str, abi: &[&str]) -> String {
+    let mut builder = Builder::new().with_config(config(name));
+    builder = builder.with_src(root().join("src/ffi").join(ffi).with_extension("rs"));
+    builder = builder.with_src(root().join("abi/src/context.rs"));
+    for file in abi {
+        builder = builder.with_src(root().join("abi/src").join(file).with_extension("rs"));
+    }
+    let bindings = builder
+        .generate()
+        .unwrap_or_else(|e| panic!("{name}.h: {e}"));
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    String::from_utf8(text).expect("cbindgen writes UTF-8")
+}
+
+#[test]
+fn generated_headers_are_current() {
+    let mut stale = Vec::new();
+    for (name, ffi, abi) in HEADERS {
+        let path = root().join("include").join(name).with_extension("h");
+        let fresh = generate(name, ffi, abi);
+        if env::var_os("UPDATE_HEADERS").is_some() {
+            fs::write(&path, &fresh).expect("include/ is writable");
+        } else if fs::read_to_string(&path).ok().as_ref() != Some(&fresh) {
+            stale.push(name);
+        }
+    }
+    assert!(
+        stale.is_empty(),
+        "not what the sources give: {stale:?}; run `UPDATE_HEADERS=1 cargo test --test headers`"
+    );
+}
+
+#[test]
+fn headers_compile_alone() {
+    let has_cpp = Command::new("c++").arg("--version").output().is_ok();
+    if !has_cpp {
+        eprintln!("no C++ compiler here: the headers are compiled as C only");
+    }
+    for (name, ..) in HEADERS {
+        let path = root().join("include").join(name).with_extension("h");
+        compile(&path, "cc", "c", "-std=c11");
+        if has_cpp {
+            compile(&path, "c++", "c++", "-std=c++11");
+        }
+    }
+}
+
+fn compile(header: &Path, compiler: &str, language: &str, standard: &str) {
+    let output = Command::new(compiler)
+        .args(["-x", language, standard, "-Wall", "-Wextra", "-Werror"])
+        // `static inline` helpers are there for others to use.
+        .args(["-Wno-unused-function", "-fsyntax-only", "-include"])
+        .arg(header)
+        .arg("/dev/null")
+        .output()
+        .unwrap_or_else(|e| panic!("{compiler}: {e}"));
+    assert!(
+        output.status.success(),
+        "{} as {standard}: {}",
+        header.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
