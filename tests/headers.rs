@@ -12,13 +12,13 @@ use std::{env, fs};
 const HEADERS: [(&str, &str, &[&str]); 12] = [
     ("skynet", "skynet", &["skynet"]),
     ("skynet_malloc", "malloc", &[]),
-    ("skynet_server", "server", &["mq", "monitor"]),
+    ("skynet_server", "server", &[]),
     ("skynet_handle", "handle", &["handle"]),
     ("skynet_mq", "mq", &["mq"]),
     ("skynet_env", "env", &[]),
     ("skynet_timer", "timer", &[]),
     ("skynet_module", "module", &["module"]),
-    ("skynet_monitor", "monitor", &["monitor"]),
+    ("skynet_monitor", "monitor", &[]),
     ("skynet_harbor", "harbor", &["harbor"]),
     ("skynet_imp", "imp", &["imp"]),
     ("skynet_log", "log", &[]),
@@ -52,7 +52,6 @@ fn config(name: &str) -> Config {
 fn generate(name: &str, ffi: &str, abi: &[&str]) -> String {
     let mut builder = Builder::new().with_config(config(name));
     builder = builder.with_src(root().join("src/ffi").join(ffi).with_extension("rs"));
-    builder = builder.with_src(root().join("abi/src/context.rs"));
     for file in abi {
         builder = builder.with_src(root().join("abi/src").join(file).with_extension("rs"));
     }

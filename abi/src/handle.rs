@@ -8,6 +8,7 @@ pub const HANDLE_MASK: u32 = 0xff_ffff;
 /// The harbor is in the bits from here on.
 pub const HANDLE_REMOTE_SHIFT: u32 = 24;
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_handle_register(context: *mut skynet_context) -> u32;
     pub fn skynet_handle_retire(handle: u32) -> c_int;

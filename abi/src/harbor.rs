@@ -28,6 +28,7 @@ pub struct remote_message {
     pub type_: c_int,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_harbor_send(rmsg: *mut remote_message, source: u32, session: c_int);
     pub fn skynet_harbor_message_isremote(handle: u32) -> c_int;

@@ -22,6 +22,7 @@ pub struct skynet_config {
     pub logservice: *const c_char,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_start(config: *mut skynet_config);
     pub fn skynet_strdup(str: *const c_char) -> *mut c_char;

@@ -11,6 +11,7 @@ pub struct FILE {
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_log_open(context: *mut skynet_context, handle: u32) -> *mut FILE;
     pub fn skynet_log_close(context: *mut skynet_context, f: *mut FILE, handle: u32);

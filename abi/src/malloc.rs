@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 
+/// cbindgen:ignore
 unsafe extern "C" {
     #[link_name = "malloc"]
     pub fn skynet_malloc(sz: usize) -> *mut c_void;

@@ -26,6 +26,7 @@ pub struct skynet_module {
     pub signal: skynet_dl_signal,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_module_query(name: *const c_char) -> *mut skynet_module;
     pub fn skynet_module_instance_create(module: *mut skynet_module) -> *mut c_void;

@@ -9,6 +9,7 @@ pub struct skynet_monitor {
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_monitor_new() -> *mut skynet_monitor;
     pub fn skynet_monitor_delete(monitor: *mut skynet_monitor);

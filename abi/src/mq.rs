@@ -29,6 +29,7 @@ pub struct message_queue {
 pub type message_drop =
     Option<unsafe extern "C-unwind" fn(message: *mut skynet_message, ud: *mut c_void)>;
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_globalmq_push(queue: *mut message_queue);
     pub fn skynet_globalmq_pop() -> *mut message_queue;

@@ -5,6 +5,7 @@ use crate::mq::{message_queue, skynet_message};
 use crate::skynet::skynet_context;
 use core::ffi::{c_char, c_int, c_void};
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_context_new(name: *const c_char, parm: *const c_char) -> u32;
     pub fn skynet_context_grab(context: *mut skynet_context);

@@ -35,6 +35,7 @@ pub type skynet_cb = Option<
     ) -> c_int,
 >;
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_error(context: *mut skynet_context, msg: *const c_char, ...);
     pub fn skynet_command(

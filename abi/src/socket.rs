@@ -23,6 +23,7 @@ pub struct skynet_socket_message {
     pub buffer: *mut c_char,
 }
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_socket_init();
     pub fn skynet_socket_exit();

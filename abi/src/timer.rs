@@ -2,6 +2,7 @@
 
 use core::ffi::c_int;
 
+/// cbindgen:ignore
 unsafe extern "C-unwind" {
     pub fn skynet_timeout(handle: u32, time: c_int, session: c_int) -> c_int;
     pub fn skynet_updatetime();
