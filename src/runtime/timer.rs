@@ -1,25 +1,24 @@
 //! Clocks and timeouts.
 //!
-//! What lives here: the clock, read anew by everyone who asks; the [`Intake`],
-//! where any thread arms timers; and the [`Wheel`], into which armed timers are
-//! moved before it is asked what is due. One thread, in [`Timer::run`], sleeps
-//! until the next expiry. It is woken by a timer that is due before that, and
-//! by nothing else.
+//! What lives here: the clock, read anew by everyone who asks; the intake, a
+//! list to which any thread appends the timers it arms; and the [`Wheel`], into
+//! which they are moved, many at a time, before it is asked what is due. One
+//! thread, in [`Timer::run`], sleeps until the next expiry. It is woken by a
+//! timer that is due before that, and by nothing else.
 
 #![forbid(unsafe_code)]
 
-mod intake;
 mod wheel;
 
+use super::cpu;
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, lock};
-use intake::{Arrival, Intake};
+use crossbeam_utils::CachePadded;
 use once_cell::sync::OnceCell;
-use std::cell::Cell;
+use std::mem;
 use std::sync::PoisonError;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wheel::{Bucket, Wheel};
 
 static TIMER: OnceCell<Timer> = OnceCell::new();
@@ -42,12 +41,11 @@ pub fn timer() -> Result<&'static Timer> {
     TIMER.get().ok_or(Error::NotInitialised("timer"))
 }
 
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const NANOS_PER_TICK: u64 = 10_000_000;
 
-/// A shard this full is emptied into the wheel by the thread that filled it,
+/// An intake this full is emptied into the wheel by the thread that filled it,
 /// so that a burst is not all left to the moment of the next expiry.
-const SHARD_LIMIT: usize = 512;
+const INTAKE_LIMIT: usize = 512;
 
 /// [`Timer::wake_at`] while the timer's thread is awake: it will look at the
 /// intake before it sleeps.
@@ -61,10 +59,16 @@ struct Timeout {
     session: i32,
 }
 
-/// The wheel, and what is on its way from the intake.
+/// A timer that is not in the wheel yet.
+struct Arrival {
+    tick: u64,
+    timeout: Timeout,
+}
+
+/// The wheel, and what is on its way from the intake; empty between two moves.
 struct Schedule {
     wheel: Wheel<Timeout>,
-    arrivals: Vec<Arrival<Timeout>>,
+    arrivals: Vec<Arrival>,
 }
 
 #[derive(Default)]
@@ -76,7 +80,9 @@ struct Park {
 /// The node's clock and timeouts. Times are in centiseconds.
 pub struct Timer {
     clock: Clock,
-    intake: Intake<Timeout>,
+    /// In the order of arming. Locked for a few instructions only: on a cache
+    /// line apart from what other threads read meanwhile.
+    intake: CachePadded<Mutex<Vec<Arrival>>>,
     schedule: Mutex<Schedule>,
     /// What is being delivered. Held during delivery, which keeps the order
     /// when two threads update; arming a timer does not need it.
@@ -85,22 +91,19 @@ pub struct Timer {
     wake_at: AtomicU64,
     park: Mutex<Park>,
     unpark: Condvar,
-    /// Gives each thread that arms a timer a number, for its shard.
-    threads: AtomicUsize,
 }
 
 impl Timer {
     /// A timer whose time starts now.
     pub fn new() -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        Timer::with_clock(Clock::start(), (threads * 2).clamp(2, 32))
+        Timer::with_clock(Clock::start())
     }
 
-    fn with_clock(clock: Clock, shards: usize) -> Self {
+    fn with_clock(clock: Clock) -> Self {
         let tick = clock.now();
         Timer {
             clock,
-            intake: Intake::new(shards),
+            intake: CachePadded::new(Mutex::new(Vec::new())),
             schedule: Mutex::new(Schedule {
                 wheel: Wheel::new(tick),
                 arrivals: Vec::new(),
@@ -109,7 +112,6 @@ impl Timer {
             wake_at: AtomicU64::new(AWAKE),
             park: Mutex::new(Park::default()),
             unpark: Condvar::new(),
-            threads: AtomicUsize::new(0),
         }
     }
 
@@ -127,20 +129,19 @@ impl Timer {
     /// Arms a timer that is due `centiseconds` after the current one. It cannot
     /// be disarmed. Any thread may call this.
     pub fn add(&self, handle: u32, session: i32, centiseconds: u32) {
-        self.add_on(self.shard(), handle, session, centiseconds);
-    }
-
-    fn add_on(&self, shard: usize, handle: u32, session: i32, centiseconds: u32) {
-        let armed = self.clock.nanos();
-        let tick = armed / NANOS_PER_TICK + u64::from(centiseconds);
-        let item = Timeout { handle, session };
-        let waiting = self.intake.push(shard, Arrival { armed, tick, item });
-        // The shard's lock pairs with the one in `prepare_sleep`: either that
+        let tick = self.now() + u64::from(centiseconds);
+        let timeout = Timeout { handle, session };
+        let waiting = {
+            let mut intake = lock(&self.intake);
+            intake.push(Arrival { tick, timeout });
+            intake.len()
+        };
+        // The intake's lock pairs with the one in `prepare_sleep`: either that
         // finds this timer, or the tick it has published is seen here.
         if tick < self.wake_at.load(Ordering::Relaxed) {
             self.wake();
         }
-        if waiting >= SHARD_LIMIT
+        if waiting >= INTAKE_LIMIT
             && let Ok(mut schedule) = self.schedule.try_lock()
         {
             self.gather(&mut schedule);
@@ -180,14 +181,15 @@ impl Timer {
         lock(&self.schedule).wheel.pop_due(now, due)
     }
 
-    /// Moves what was armed into the wheel.
+    /// Moves what was armed into the wheel. The schedule's lock keeps what one
+    /// thread takes from the intake ahead of what the next takes.
     fn gather(&self, schedule: &mut Schedule) {
         let Schedule { wheel, arrivals } = schedule;
-        self.intake.collect(arrivals, SHARD_LIMIT);
-        for arrival in arrivals.drain(..) {
-            wheel.insert(arrival.tick, arrival.item);
+        mem::swap(&mut *lock(&self.intake), arrivals);
+        for Arrival { tick, timeout } in arrivals.drain(..) {
+            wheel.insert(tick, timeout);
         }
-        if arrivals.capacity() > SHARD_LIMIT {
+        if arrivals.capacity() > INTAKE_LIMIT {
             *arrivals = Vec::new();
         }
     }
@@ -196,7 +198,7 @@ impl Timer {
     fn prepare_sleep(&self) -> u64 {
         let mut schedule = lock(&self.schedule);
         let next = schedule.wheel.next().unwrap_or(NEVER);
-        // Before the intake's locks are taken, see `add_on`.
+        // Before the intake's lock is taken, see `add`.
         self.wake_at.store(next, Ordering::Relaxed);
         self.gather(&mut schedule);
         let sooner = schedule.wheel.next().unwrap_or(NEVER);
@@ -233,19 +235,6 @@ impl Timer {
             self.unpark.notify_one();
         }
     }
-
-    fn shard(&self) -> usize {
-        thread_local! {
-            static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
-        }
-        let shard = SHARD.get();
-        if shard != usize::MAX {
-            return shard;
-        }
-        let shard = self.threads.fetch_add(1, Ordering::Relaxed);
-        SHARD.set(shard);
-        shard
-    }
 }
 
 impl Default for Timer {
@@ -260,32 +249,38 @@ struct Clock {
     second: u32,
     /// The rest of it. Nanoseconds.
     fraction: u64,
-    origin: Instant,
+    /// The monotonic clock at that moment. Nanoseconds.
+    origin: u64,
 }
 
 impl Clock {
     fn start() -> Self {
-        let origin = Instant::now();
+        let origin = cpu::wall_ns();
         // A wall clock before 1970 counts as 1970.
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
+        // The interface has 32 bits for the second, enough until 2106.
+        Clock::at(wall.as_secs() as u32, wall.subsec_nanos().into(), origin)
+    }
+
+    fn at(second: u32, fraction: u64, origin: u64) -> Self {
         Clock {
-            // The interface has 32 bits for it, enough until 2106.
-            second: wall.as_secs() as u32,
-            fraction: u64::from(wall.subsec_nanos()),
+            second,
+            fraction,
             origin,
         }
     }
 
-    /// Nanoseconds since the start of `second`.
-    fn nanos(&self) -> u64 {
-        let elapsed = self.origin.elapsed();
-        elapsed.as_secs() * NANOS_PER_SECOND + u64::from(elapsed.subsec_nanos()) + self.fraction
-    }
-
     fn now(&self) -> u64 {
         self.nanos() / NANOS_PER_TICK
+    }
+
+    /// Nanoseconds since the start of `second`. The system's coarse clock would
+    /// be faster to read, but can be behind by more than a tick on a busy
+    /// virtual machine.
+    fn nanos(&self) -> u64 {
+        cpu::wall_ns() - self.origin + self.fraction
     }
 
     /// How long it is until `tick` begins.
@@ -299,6 +294,8 @@ impl Clock {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::thread;
+    use std::time::Instant;
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -420,7 +417,7 @@ mod tests {
             let hour = before + 360_000;
             asleep(timer, |tick| tick != NEVER && tick >= hour);
             let until = timer.wake_at.load(Ordering::SeqCst);
-            for session in 0..(3 * SHARD_LIMIT) {
+            for session in 0..(3 * INTAKE_LIMIT) {
                 timer.add(1, session as i32, 360_001 + session as u32);
             }
             assert_eq!(timer.wake_at.load(Ordering::SeqCst), until);
@@ -442,12 +439,8 @@ mod tests {
 
     #[test]
     fn crosses_the_32_bit_boundary() {
-        let clock = Clock {
-            second: 0,
-            fraction: ((1 << 32) - 3) * NANOS_PER_TICK,
-            origin: Instant::now(),
-        };
-        beside(&Timer::with_clock(clock, 2), |timer, delivered| {
+        let clock = Clock::at(0, ((1 << 32) - 3) * NANOS_PER_TICK, cpu::wall_ns());
+        beside(&Timer::with_clock(clock), |timer, delivered| {
             for session in (1..=6).rev() {
                 timer.add(0, session, session as u32);
             }
@@ -494,7 +487,7 @@ mod tests {
         let wall = wall.as_millis() as i64 / 10;
         let ours = i64::from(timer.starttime()) * 100 + timer.now() as i64;
         assert!((wall - ours).abs() <= 100, "{wall} and {ours}");
-        assert!(timer.clock.fraction < NANOS_PER_SECOND);
+        assert!(timer.clock.fraction < 1_000_000_000);
     }
 }
 
@@ -508,7 +501,7 @@ mod loom_tests {
     #[test]
     fn no_wake_is_lost() {
         loom::model(|| {
-            let timer = Arc::new(Timer::with_clock(Clock::start(), 2));
+            let timer = Arc::new(Timer::with_clock(Clock::start()));
             let runner = {
                 let timer = timer.clone();
                 loom::thread::spawn(move || {
@@ -520,7 +513,7 @@ mod loom_tests {
                     seen
                 })
             };
-            timer.add_on(1, 3, 9, 0);
+            timer.add(3, 9, 0);
             assert_eq!(runner.join().unwrap(), [(3, 9)]);
         });
     }
