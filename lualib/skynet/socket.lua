@@ -433,7 +433,8 @@ function socket.readall(id)
     return take_some(s) or false
 end
 
---- Waits until there is something to read.
+--- Waits until something arrives, whatever is in the buffer already, or the socket closes. A loop that has nothing to
+--- ask the peer waits here, without being woken again by what it does not read.
 ---@param id integer
 ---@return boolean open  whether the socket is still open
 function socket.block(id)
