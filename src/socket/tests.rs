@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const DEADLINE: Duration = Duration::from_secs(10);
 const OWNER: usize = 7;
@@ -25,7 +25,8 @@ struct Harness {
 impl Harness {
     fn new() -> Harness {
         let server = Arc::new(Server::new().unwrap());
-        let (sender, events) = mpsc::channel();
+        // A full channel holds the thread up, and what is always readable with it.
+        let (sender, events) = mpsc::sync_channel(64);
         let polled = Arc::clone(&server);
         let thread = std::thread::spawn(move || {
             loop {
@@ -357,15 +358,21 @@ fn endless_file_starves_nobody() {
     let harness = Harness::new();
     let zero = File::open("/dev/zero").unwrap();
     let endless = harness.bind(&zero);
-    let (reader, mut writer) = pipe();
-    let id = harness.server.bind(OWNER, reader.as_raw_fd()).unwrap();
-    writer.write_all(b"me too").unwrap();
-    loop {
-        let event = harness.next();
-        if event.id == id && matches!(event.what, What::Data(_)) {
-            break;
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let id = harness.server.bind(OWNER, ours.as_raw_fd()).unwrap();
+    let until = |wanted: fn(&What) -> bool| {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let event = harness.next();
+            if event.id == id && wanted(&event.what) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "nothing from the other socket");
         }
-    }
+    };
+    until(|what| matches!(what, What::Open(_)));
+    theirs.write_all(b"me too").unwrap();
+    until(|what| matches!(what, What::Data(_)));
     harness.server.close(endless).unwrap();
     while !matches!(harness.next().what, What::Close) {}
 }
@@ -399,6 +406,8 @@ fn socket() {
     let id = harness.bind(&ours);
     theirs.write_all(b"over a socket").unwrap();
     harness.expect_data(id, b"over a socket");
+    // The thread does not wait in a read.
+    harness.expect_quiet();
     assert!(blocks(&ours));
     drop(theirs);
     harness.expect_close(id);
