@@ -78,7 +78,9 @@ impl Parker {
             .compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if !free {
-            self.state.store(EMPTY, Ordering::Relaxed);
+            // Not a store: a second `unpark` may have come since the first, and
+            // what its thread did before it has to be seen from here on.
+            self.state.swap(EMPTY, Ordering::Acquire);
         }
         free
     }
