@@ -315,3 +315,6 @@ fn give_back(queue: &mut VecDeque<Message>) {
         *queue = VecDeque::new();
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

@@ -444,3 +444,6 @@ impl Drop for ServiceRef {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

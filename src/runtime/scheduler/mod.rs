@@ -16,6 +16,8 @@
 //! stay; the workers' threads end with [`quit`](Scheduler::quit).
 
 mod idle;
+#[cfg(all(test, loom))]
+mod model;
 mod park;
 mod queue;
 mod slice;
