@@ -1,62 +1,127 @@
--- skynet.pack and skynet.unpack of a nested message, such as the state of a
--- player that a game server sends.
+-- Packs and unpacks messages as games send them: "BENCH pack-NAME RATE" and
+-- "BENCH unpack-NAME RATE" for each, per second, the best of several rounds.
+--
+-- The node's first service (bootstrap = "snlua bench_pack"): it needs no other.
 
-local skynet = require "skynet"
-local bench = require "bench"
+local core = require "skynet.core"
 
-local function message()
-    local bag, friends = {}, {}
-    for i = 1, 20 do
-        bag[i] = { id = 10000 + i, count = i * 3, bound = i % 2 == 0, quality = "rare" }
-        friends[i] = 0x100000000 + i
+local ROUNDS <const> = 80
+local ROUND_NS <const> = 3000000
+
+--- What a client's battle frame may look like: nested records, short arrays,
+-- numbers of every width.
+local function battle()
+    local units = {}
+    for i = 1, 8 do
+        units[i] = {
+            id = 100000 + i,
+            name = "unit" .. i,
+            hp = 1000 * i,
+            max_hp = 10000,
+            pos = { x = i * 1.5, y = i * 2.25, z = 0.125 },
+            buffs = { i, i + 300, i + 70000 },
+            alive = true,
+        }
     end
     return {
-        uid = 1234567890123,
-        name = "a name of a player",
-        level = 42,
-        position = { x = 123.456, y = -7.25, z = 0.5, map = "the northern harbour" },
-        attributes = { hp = 5000, mp = 300, attack = 271, defence = -12, speed = 1.75 },
-        bag = bag,
-        friends = friends,
-        guild = { id = 77, name = "a guild with a rather long name that is no short string", rank = 3 },
-        online = true,
+        frame = 123456,
+        room = "arena-17",
+        units = units,
+        events = { "hit", "heal", "move", "die" },
+        winner = false,
+        started = 1700000000000,
     }
 end
 
---- Calls `step` for about `centiseconds` and returns calls per second. It
---- yields between batches, so that the node does not take it for an endless loop.
-local function rate(centiseconds, step)
-    local batch <const> = 500
-    for _ = 1, batch do
-        step()
-    end
-    local calls, busy = 0, 0
-    while busy < centiseconds * 1e7 do
-        local since = skynet.hpc()
-        for _ = 1, batch do
-            step()
-        end
-        busy = busy + (skynet.hpc() - since)
-        calls = calls + batch
-        skynet.yield()
-    end
-    return calls * 1e9 / busy
+--- A call with a few plain arguments, as most are.
+local function call()
+    return "lua", "update", 12345, "a string that is longer than thirty-two bytes", true, 3.5
 end
 
-bench.main(function()
-    local centiseconds = bench.setting "bench_centiseconds"
-    local pack, unpack, trash = skynet.pack, skynet.unpack, skynet.trash
-    local value = message()
+local function numbers()
+    local t = {}
+    for i = 1, 200 do
+        t[i] = i * 37
+    end
+    return t
+end
 
-    bench.result("pack", rate(centiseconds, function()
-        trash(pack("update", 7, value))
-    end))
+local function names()
+    local t = {}
+    for i = 1, 100 do
+        t["player_" .. i] = i
+    end
+    return t
+end
 
-    local msg, size = pack("update", 7, value)
-    local name, seven, copy = unpack(msg, size)
-    assert(name == "update" and seven == 7 and copy.bag[20].id == 10020, "unpack is not what was packed")
-    bench.result("unpack", rate(centiseconds, function()
-        unpack(msg, size)
-    end))
-    trash(msg, size)
-end)
+local function records()
+    local t = {}
+    for i = 1, 60 do
+        t[i] = { id = i, item = "sword", count = i * 3, bound = i % 2 == 0, level = 7 }
+    end
+    return t
+end
+
+--- Nanoseconds per call of `f`, the best of several rounds.
+---@param f fun(n: integer)  runs what is measured n times
+---@return number
+local function measure(f)
+    local n, best = 16, math.huge
+    -- Find how many calls fill a round.
+    while true do
+        local start = core.hpc()
+        f(n)
+        local used = core.hpc() - start
+        if used > ROUND_NS // 4 then
+            n = math.max(1, n * ROUND_NS // used)
+            break
+        end
+        n = n * 4
+    end
+    for _ = 1, ROUNDS do
+        collectgarbage()
+        local start = core.hpc()
+        f(n)
+        best = math.min(best, (core.hpc() - start) / n)
+    end
+    return best
+end
+
+local function report(name, ...)
+    local values = table.pack(...)
+    local pack, unpack, trash = core.pack, core.unpack, core.trash
+    local packing, unpacking
+    local message, size = pack(...)
+    if values.n == 1 then
+        local value = ...
+        packing = function(n)
+            for _ = 1, n do
+                trash(pack(value))
+            end
+        end
+    else
+        packing = function(n)
+            for _ = 1, n do
+                trash(pack(table.unpack(values, 1, values.n)))
+            end
+        end
+    end
+    unpacking = function(n)
+        for _ = 1, n do
+            unpack(message, size)
+        end
+    end
+    print(string.format("BENCH pack-%s %.6g", name, 1e9 / measure(packing)))
+    print(string.format("BENCH unpack-%s %.6g", name, 1e9 / measure(unpacking)))
+    trash(message, size)
+end
+
+core.callback(function() end)
+
+report("battle", battle())
+report("call", call())
+report("numbers", numbers())
+report("names", names())
+report("records", records())
+io.stdout:flush()
+core.command("ABORT")
