@@ -5,8 +5,10 @@
 //! hands it to the [`harbor`]; it waits in a [`mailbox`]; the [`scheduler`] has a
 //! worker run a slice of that mailbox; the [`service`] hands it to its callback.
 
+mod clock;
 pub mod command;
 pub(crate) mod cpu;
+mod cycles;
 pub mod env;
 pub mod harbor;
 pub mod logging;

@@ -10,7 +10,7 @@
 
 mod wheel;
 
-use super::cpu;
+use super::clock::Clock;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, lock};
@@ -18,7 +18,6 @@ use crossbeam_utils::CachePadded;
 use once_cell::sync::OnceCell;
 use std::mem;
 use std::sync::PoisonError;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wheel::{Bucket, Wheel};
 
 static TIMER: OnceCell<Timer> = OnceCell::new();
@@ -40,8 +39,6 @@ pub fn init() -> Result<()> {
 pub fn timer() -> Result<&'static Timer> {
     TIMER.get().ok_or(Error::NotInitialised("timer"))
 }
-
-const NANOS_PER_TICK: u64 = 10_000_000;
 
 /// An intake this full is emptied into the wheel by the thread that filled it,
 /// so that a burst is not all left to the moment of the next expiry.
@@ -117,7 +114,7 @@ impl Timer {
 
     /// The wall clock's second in which the node started, since 1970.
     pub fn starttime(&self) -> u32 {
-        self.clock.second
+        self.clock.second()
     }
 
     /// Centiseconds since [`starttime`](Self::starttime): the first reading is
@@ -243,59 +240,14 @@ impl Default for Timer {
     }
 }
 
-/// The wall clock at the start, carried on by the monotonic one.
-struct Clock {
-    /// Wall clock, whole seconds since 1970.
-    second: u32,
-    /// The rest of it. Nanoseconds.
-    fraction: u64,
-    /// The monotonic clock at that moment. Nanoseconds.
-    origin: u64,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let origin = cpu::wall_ns();
-        // A wall clock before 1970 counts as 1970.
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        // The interface has 32 bits for the second, enough until 2106.
-        Clock::at(wall.as_secs() as u32, wall.subsec_nanos().into(), origin)
-    }
-
-    fn at(second: u32, fraction: u64, origin: u64) -> Self {
-        Clock {
-            second,
-            fraction,
-            origin,
-        }
-    }
-
-    fn now(&self) -> u64 {
-        self.nanos() / NANOS_PER_TICK
-    }
-
-    /// Nanoseconds since the start of `second`. The system's coarse clock would
-    /// be faster to read, but can be behind by more than a tick on a busy
-    /// virtual machine.
-    fn nanos(&self) -> u64 {
-        cpu::wall_ns() - self.origin + self.fraction
-    }
-
-    /// How long it is until `tick` begins.
-    fn until(&self, tick: u64) -> Duration {
-        let begin = tick.saturating_mul(NANOS_PER_TICK);
-        Duration::from_nanos(begin.saturating_sub(self.nanos()))
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::clock::NANOS_PER_TICK;
+    use super::super::cpu;
     use super::*;
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Instant;
+    use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -487,7 +439,7 @@ mod tests {
         let wall = wall.as_millis() as i64 / 10;
         let ours = i64::from(timer.starttime()) * 100 + timer.now() as i64;
         assert!((wall - ours).abs() <= 100, "{wall} and {ours}");
-        assert!(timer.clock.fraction < 1_000_000_000);
+        assert!(timer.now() < 100);
     }
 }
 
