@@ -96,6 +96,10 @@ impl std::fmt::Display for Failure {
 /// # Errors
 /// It could not start, or could not stop. What was logged until then is written.
 pub fn start(config: &Config<'_>) -> Result<(), Failure> {
+    if config.daemon.is_some() {
+        let what = "this core cannot turn into a daemon; leave the key out";
+        return Err(Error::bad_argument("config key daemon", what).into());
+    }
     let signals = Signals::install()?;
     node::get().manage();
     node::get().set_profile(config.profile);

@@ -6,6 +6,7 @@ use crate::runtime::mailbox::Runnable;
 use crate::runtime::monitor::Monitor;
 use crate::runtime::service::{self, Service, ServiceRef};
 use crate::runtime::{cpu, node, registry};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What is left after a slice.
 #[derive(Debug)]
@@ -43,7 +44,10 @@ pub(crate) fn run_slice(mut runnable: Runnable, weight: i32, monitor: &Monitor) 
             node::log(handle, text.as_bytes());
         }
         monitor.trigger(message.source(), handle);
-        service.dispatch(message);
+        let handled = catch_unwind(AssertUnwindSafe(|| service.dispatch(message)));
+        if handled.is_err() {
+            node::log(handle, b"error: a panic in the service's callback");
+        }
         if profile {
             cpu::charge(&service.cpu);
         }
