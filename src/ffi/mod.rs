@@ -13,6 +13,7 @@ mod harbor;
 mod imp;
 mod log;
 mod malloc;
+mod malloc_hook;
 mod module;
 mod monitor;
 mod mq;

@@ -74,24 +74,18 @@ pub fn declared_symbols() -> BTreeSet<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let exports = read(&manifest.join("exports.txt"));
     let exports: BTreeSet<&str> = exports.lines().collect();
-    let mut declared = BTreeSet::new();
-    for header in HEADERS {
-        let text = read(&manifest.join("include").join(header));
-        let mut macros = BTreeSet::new();
-        for line in text.lines() {
-            let mut words = line.split_whitespace();
-            if let (Some("#define"), Some(name), Some(_)) =
-                (words.next(), words.next(), words.next())
-            {
-                macros.insert(name);
-            }
-        }
-        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        for word in words.filter(|word| exports.contains(word) && !macros.contains(word)) {
-            declared.insert(word.to_owned());
-        }
-    }
-    declared
+    let headers = HEADERS.map(|header| read(&manifest.join("include").join(header)));
+    let macros: BTreeSet<&str> = headers
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.strip_prefix("#define ")?.split_whitespace().next())
+        .collect();
+    headers
+        .iter()
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'))
+        .filter(|word| exports.contains(word) && !macros.contains(word))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the objects of all C tests leave for others to define.

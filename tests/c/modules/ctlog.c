@@ -12,6 +12,8 @@ static int ctlog_message(struct skynet_context *context, void *ud, int type, int
                          uint32_t source, const void *msg, size_t sz) {
     static const char mark[] = "error";
     int mode = (int)(intptr_t)ud;
+    while (sz > 0 && ((const char *)msg)[sz - 1] == '\n')
+        sz--; // the reference ends one of its lines so
     bool is_error = sz >= sizeof mark - 1 && memcmp(msg, mark, sizeof mark - 1) == 0;
     if (type == PTYPE_CLIENT)
         skynet_send(context, 0, source, PTYPE_RESPONSE, session, NULL, 0);
