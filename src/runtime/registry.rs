@@ -7,7 +7,7 @@
 
 use super::service::{Service, ServiceRef};
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::{Mutex, lock};
 use crossbeam_epoch::{self as epoch, Atomic, Guard, Owned, Shared};
 use once_cell::sync::OnceCell;
@@ -49,7 +49,6 @@ pub struct Registry {
     writer: Mutex<Writer>,
     /// The harbor in a handle's high bits.
     harbor: u32,
-    count: AtomicUsize,
 }
 
 /// What only registering threads know.
@@ -109,7 +108,6 @@ impl Registry {
             names: Atomic::new(Names::default()),
             writer: Mutex::new(Writer { next: 1 }),
             harbor: (harbor & 0xff) << HANDLE_REMOTE_SHIFT,
-            count: AtomicUsize::new(0),
         }
     }
 
@@ -160,7 +158,6 @@ impl Registry {
                     }
                     let _ = service.grab().into_raw();
                     writer.next = number + 1;
-                    self.count.fetch_add(1, Ordering::Relaxed);
                     // Pairs with the load in `find`: who sees the service sees
                     // its handle.
                     slot.store(ptr::from_ref(service).cast_mut(), Ordering::Release);
@@ -216,7 +213,6 @@ impl Registry {
             .table(guard)
             .slot(handle)
             .swap(ptr::null_mut(), Ordering::AcqRel);
-        self.count.fetch_sub(1, Ordering::Relaxed);
         self.forget_names(handle, guard);
         drop(writer);
         let gone = NonNull::new(gone)?;
@@ -236,11 +232,6 @@ impl Registry {
             .filter_map(|slot| unsafe { slot.load(Ordering::Acquire).as_ref() })
             .map(Service::handle)
             .collect()
-    }
-
-    /// The number of registered services.
-    pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
     }
 
     /// The handle behind a local name, given without its dot.
