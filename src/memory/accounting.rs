@@ -215,6 +215,7 @@ impl Account {
     }
 
     #[cold]
+    #[inline(never)]
     fn drained(&'static self) {
         // Pairs with the releases in `uncharge_elsewhere` and `close`.
         fence(Acquire);

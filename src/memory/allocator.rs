@@ -45,6 +45,11 @@ impl Header {
         unsafe { &*self.owner.map_addr(|address| address & !OFFSET_BITS) }
     }
 
+    /// Whether there is nothing but the header in front of the caller's block.
+    fn is_plain(&self) -> bool {
+        self.owner.addr() & OFFSET_BITS == HEADER.ilog2() as usize
+    }
+
     /// Bytes in front of the caller's block, the header included.
     fn offset(&self) -> usize {
         1 << (self.owner.addr() & OFFSET_BITS)
@@ -162,18 +167,32 @@ pub unsafe fn free(block: *mut c_void) {
     if block.is_null() {
         return;
     }
-    // SAFETY: the caller's promise. The base is `offset` bytes before, and
-    // jemalloc was asked for as much as is charged.
+    // SAFETY: the caller's promise. The base is as far in front of the block as
+    // its header says, and jemalloc was asked for as much as is charged.
     unsafe {
         let header = header_of(block);
-        let charged = header.charged();
-        thread::uncharge(header.account(), charged);
-        let base = block.byte_sub(header.offset());
-        if header.offset() == HEADER {
-            jemalloc::sdallocx(base, charged, 0);
-        } else {
-            jemalloc::free(base);
+        if !header.is_plain() {
+            return free_aligned(block);
         }
+        let charged = HEADER + header.size;
+        thread::uncharge(header.account(), charged);
+        jemalloc::sdallocx(block.byte_sub(HEADER), charged, 0);
+    }
+}
+
+/// Reads the header again: to be handed it, it would have to be in memory,
+/// and so the usual blocks' headers would go through memory too.
+///
+/// # Safety
+/// As for [`free`].
+#[cold]
+#[inline(never)]
+unsafe fn free_aligned(block: *mut c_void) {
+    // SAFETY: the caller's promise; the header says where jemalloc's block is.
+    unsafe {
+        let header = header_of(block);
+        thread::uncharge(header.account(), header.charged());
+        jemalloc::free(block.byte_sub(header.offset()));
     }
 }
 
@@ -192,9 +211,9 @@ pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     }
     // SAFETY: the caller's promise.
     let header = unsafe { header_of(block) };
-    if header.offset() != HEADER {
-        // SAFETY: the caller's promise, and this is the block's header.
-        return unsafe { move_aligned(block, header, size) };
+    if !header.is_plain() {
+        // SAFETY: the caller's promise.
+        return unsafe { move_aligned(block, size) };
     }
     // SAFETY: the base is a block of jemalloc's, by the caller's promise, and
     // stays one if null is returned. Else the new one holds header and size.
@@ -203,7 +222,7 @@ pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
         if base.is_null() {
             return base;
         }
-        let account = thread::recharge(header.account(), header.charged(), HEADER + size);
+        let account = thread::recharge(header.account(), HEADER + header.size, HEADER + size);
         base.cast::<Header>()
             .write(Header::new(account, HEADER, size));
         base.byte_add(HEADER)
@@ -213,9 +232,12 @@ pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
 /// jemalloc's own `realloc` keeps no alignment.
 ///
 /// # Safety
-/// As for [`free`], if a block is returned. `header` is the block's.
+/// As for [`free`], if a block is returned.
 #[cold]
-unsafe fn move_aligned(block: *mut c_void, header: Header, size: usize) -> *mut c_void {
+#[inline(never)]
+unsafe fn move_aligned(block: *mut c_void, size: usize) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    let header = unsafe { header_of(block) };
     let moved = aligned_alloc(header.offset(), size);
     if !moved.is_null() {
         // SAFETY: both blocks have at least as many bytes, they are different,

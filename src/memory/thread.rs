@@ -228,10 +228,8 @@ pub(super) fn leave(account: &'static Account) {
 
 #[inline(always)]
 fn is_current(account: &'static Account) -> bool {
-    state()
-        .current
-        .get()
-        .is_some_and(|current| ptr::eq(current, account))
+    let current = state().current.get();
+    ptr::eq(current.map_or(ptr::null(), ptr::from_ref), account)
 }
 
 /// Charges a new block of this many bytes and says to whom.
