@@ -8,6 +8,7 @@
 --     bootstrap = "snlua compare_core <ours>/libskynet_lualib.so <reference>/luaclib/skynet.so"
 --     luaservice = "<this directory>/?.lua"
 --     lualoader = "<lualib>/loader.lua"
+--     lua_path = "<lualib>/?.lua"
 --     cpath = "<cservice>/?.so"
 --     lua_cpath = ""
 --
