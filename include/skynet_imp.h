@@ -7,6 +7,17 @@
 
 #include <string.h>
 
+/** A copy of `size` bytes with a zero behind, which `skynet_free` frees; NULL without memory. */
+static inline char *
+skynet_strndup(const char *str, size_t size) {
+    char *copy = (char *)skynet_malloc(size + 1);
+    if (copy) {
+        memcpy(copy, str, size);
+        copy[size] = 0;
+    }
+    return copy;
+}
+
 
 #define THREAD_WORKER 0
 
@@ -58,14 +69,3 @@ char *skynet_strdup(const char *str);
 #endif  // __cplusplus
 
 #endif  /* SKYNET_IMP_H */
-
-/** A copy of `size` bytes with a zero behind, which `skynet_free` frees; NULL without memory. */
-static inline char *
-skynet_strndup(const char *str, size_t size) {
-    char *copy = (char *)skynet_malloc(size + 1);
-    if (copy) {
-        memcpy(copy, str, size);
-        copy[size] = 0;
-    }
-    return copy;
-}
