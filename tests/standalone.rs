@@ -45,11 +45,17 @@ impl Playground {
         self.file("config", &text)
     }
 
-    /// The body of service `main`'s start function. The node ends after it.
+    /// The body of service `main`'s start function. The node ends after it. Its
+    /// `print` writes a line in one piece, since the logger writes there too.
     fn main(self, body: &str) -> Self {
         let text = format!(
             "local skynet = require 'skynet'\n\
              require 'skynet.manager'\n\
+             local function print(...)\n\
+             local words = table.pack(...)\n\
+             for i = 1, words.n do words[i] = tostring(words[i]) end\n\
+             io.write(table.concat(words, '\t') .. '\n')\n\
+             end\n\
              skynet.start(function()\n\
              local ok, err = xpcall(function()\n{body}\nend, debug.traceback)\n\
              if not ok then skynet.error('FAILED', err) end\n\
@@ -239,14 +245,14 @@ fn a_service_that_does_not_load_is_reported() {
         .file("service/raises.lua", "error 'at once'")
         .main(
             "for _, name in ipairs { 'broken', 'raises', 'missing' } do\n\
-             print(name, pcall(skynet.newservice, name))\n\
+             skynet.error(name, pcall(skynet.newservice, name))\n\
              end",
         )
         .run();
     outcome.shows(&[
-        "broken\tfalse\t",
-        "raises\tfalse\t",
-        "missing\tfalse\t",
+        "broken false ",
+        "raises false ",
+        "missing false ",
         "lua loader error : ",
         "./service/broken.lua:1: unexpected symbol near '='",
         "./service/raises.lua:1: at once\nstack traceback:\n\t[C]: in global 'error'",

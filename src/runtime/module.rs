@@ -17,7 +17,9 @@ use skynet_abi::module::{
 };
 use skynet_abi::skynet_context;
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::{mem, ptr};
 
 static MODULES: OnceCell<Modules> = OnceCell::new();
@@ -283,7 +285,10 @@ impl Modules {
                 Ok(functions) => return Ok(self.enter_object(name, object, functions)),
                 Err(missing) => tried.push(missing),
             }
-        } else if let (Order::Last, Some(builtin)) = (order, builtin) {
+        } else if let (Order::Last, Some(builtin)) = (order, builtin)
+            && !self.has_file(name)
+        {
+            // A file that is there and cannot be opened is an error instead.
             return Ok(self.enter_builtin(builtin));
         }
         let shown = name.to_string_lossy();
@@ -309,6 +314,15 @@ impl Modules {
             }
         }
         None
+    }
+
+    /// Whether there is any file for the name, be it a module or not.
+    fn has_file(&self, name: &CStr) -> bool {
+        self.patterns.iter().any(|pattern| {
+            pattern
+                .file(name)
+                .is_ok_and(|file| Path::new(OsStr::from_bytes(file.to_bytes())).exists())
+        })
     }
 
     fn enter_builtin(&self, builtin: &Builtin) -> &'static Module {
