@@ -54,7 +54,7 @@ impl Playground {
              local function print(...)\n\
              local words = table.pack(...)\n\
              for i = 1, words.n do words[i] = tostring(words[i]) end\n\
-             io.write(table.concat(words, '\t') .. '\n')\n\
+             io.write(table.concat(words, '\\t') .. '\\n')\n\
              end\n\
              skynet.start(function()\n\
              local ok, err = xpcall(function()\n{body}\nend, debug.traceback)\n\
