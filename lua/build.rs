@@ -3,11 +3,30 @@
 //! lua-src does not say where its sources are, so cargo is asked for the
 //! package's directory. They are copied to OUT_DIR first: what is compiled
 //! there may be changed, what lies in cargo's cache may not.
+//!
+//! The question is asked of a package of its own, that depends on nothing but
+//! lua-src. Asked of this workspace, cargo would want every package that any
+//! member could ever need, and a build fetches only those that it needs.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The package that cargo is asked about. Its `workspace` keeps cargo from
+/// taking it for a part of this one.
+const QUESTION: &str = r#"[package]
+name = "where-is-lua-src"
+edition = "2024"
+
+[lib]
+path = "lib.rs"
+
+[dependencies]
+lua-src = "*"
+
+[workspace]
+"#;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -15,7 +34,7 @@ fn main() {
 
     let out = PathBuf::from(variable("OUT_DIR"));
     let sources = out.join("lua");
-    copy_sources(&lua_directory(&package_directory()), &sources);
+    copy_sources(&lua_directory(&package_directory(&out)), &sources);
     compile(&sources);
 
     println!("cargo:rustc-env=SKYNET_LUA_INCLUDE={}", sources.display());
@@ -27,15 +46,26 @@ fn variable(name: &str) -> String {
 }
 
 /// The directory of the lua-src package that Cargo.lock chose.
-fn package_directory() -> PathBuf {
-    let manifest = Path::new(&variable("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    // Offline, because everything needed was fetched to get here; for this
-    // target only, because packages of other platforms were not.
+fn package_directory(out: &Path) -> PathBuf {
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let question = out.join("where");
+    fs::create_dir_all(&question).expect("OUT_DIR is writable");
+    let manifest = question.join("Cargo.toml");
+    fs::write(&manifest, QUESTION).expect("OUT_DIR is writable");
+    fs::write(question.join("lib.rs"), "").expect("OUT_DIR is writable");
+    // The same versions as in the build; without a lock, what was fetched.
+    if let Ok(lock) = fs::read(here.join("../Cargo.lock")) {
+        fs::write(question.join("Cargo.lock"), lock).expect("OUT_DIR is writable");
+    }
+    // Offline, because the packages in question were fetched to get here; for
+    // this target only, because packages of other platforms were not. From
+    // this directory, because that is where cargo looks for its settings.
     let output = Command::new(variable("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline"])
         .args(["--filter-platform", &variable("TARGET")])
         .arg("--manifest-path")
         .arg(&manifest)
+        .current_dir(&here)
         .output()
         .expect("cargo metadata runs");
     assert!(
