@@ -428,7 +428,9 @@ mod tests {
         let bytes = *b"abc";
         let object = bytes.as_ptr().cast_mut().cast();
         // SAFETY: buffer and size say that the array is the buffer.
-        let buffer = unsafe { Buffer::from_object(object, &interface) }.keep().unwrap();
+        let buffer = unsafe { Buffer::from_object(object, &interface) }
+            .keep()
+            .unwrap();
         assert_eq!(buffer.rest(), b"abc");
         assert_eq!(FREED.load(Ordering::Relaxed), 0);
         drop(buffer);

@@ -134,9 +134,9 @@ impl Requests {
     /// The polling thread is about to sleep: `false` forbids it, since there is
     /// something to look at.
     pub fn fall_asleep(&self) -> bool {
-        let asleep =
-            self.sleep
-                .compare_exchange(AWAKE, ASLEEP, Ordering::SeqCst, Ordering::SeqCst);
+        let asleep = self
+            .sleep
+            .compare_exchange(AWAKE, ASLEEP, Ordering::SeqCst, Ordering::SeqCst);
         if asleep.is_err() {
             // Acquire, by SeqCst: what was pushed before the notice is seen by
             // the next look.

@@ -57,8 +57,7 @@ fn getaddrinfo(
     };
     let mut list = ptr::null_mut();
     // SAFETY: both texts end in zeros; hints is read, list written.
-    let failed =
-        unsafe { libc::getaddrinfo(host.as_ptr(), service.as_ptr(), &hints, &mut list) };
+    let failed = unsafe { libc::getaddrinfo(host.as_ptr(), service.as_ptr(), &hints, &mut list) };
     if failed != 0 {
         return Err(failed);
     }
@@ -216,7 +215,10 @@ mod tests {
         let read = |host: &CStr| read_numeric(host, 80, Transport::Tcp);
         let addresses = read(c"127.0.0.1").unwrap().unwrap();
         assert_eq!(addresses, ["127.0.0.1:80".parse().unwrap()]);
-        assert_eq!(read(c"::1").unwrap().unwrap(), ["[::1]:80".parse().unwrap()]);
+        assert_eq!(
+            read(c"::1").unwrap().unwrap(),
+            ["[::1]:80".parse().unwrap()]
+        );
         assert!(read(c"localhost").is_none());
         assert!(read(c"").is_none());
     }
@@ -224,7 +226,11 @@ mod tests {
     #[test]
     fn names() {
         let found = look_up(c"localhost", 80, Transport::Udp).unwrap();
-        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
+        assert!(
+            found
+                .iter()
+                .all(|address| address.ip().is_loopback() && address.port() == 80)
+        );
         let error = look_up(c"no such name", 80, Transport::Tcp).unwrap_err();
         assert!(!error.is_empty());
     }

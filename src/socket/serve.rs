@@ -189,8 +189,7 @@ impl Poller {
             Ok((len, from)) => {
                 // SAFETY: receive has initialised so much of the spare room; the
                 // vector itself stays empty.
-                let bytes =
-                    unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u8>(), len) };
+                let bytes = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<u8>(), len) };
                 let address = Packed::new(from);
                 connection.socket.count_read(len, &self.shared.clock);
                 match Block::new(len + address.as_bytes().len()) {
@@ -323,7 +322,9 @@ impl Poller {
                 return;
             };
             let Some(address) = addresses.pop_front() else {
-                let cause = error.take().unwrap_or_else(|| io::ErrorKind::NotFound.into());
+                let cause = error
+                    .take()
+                    .unwrap_or_else(|| io::ErrorKind::NotFound.into());
                 let text = text(&cause);
                 return self.fail(id, text);
             };

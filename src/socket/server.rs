@@ -176,13 +176,7 @@ impl Server {
     /// # Errors
     /// The address is in numbers and cannot be listened at. A name is looked up
     /// later; an Error event comes if it is none, or cannot be listened at.
-    pub fn listen(
-        &self,
-        owner: Owner,
-        host: Option<&CStr>,
-        port: i32,
-        backlog: i32,
-    ) -> Result<Id> {
+    pub fn listen(&self, owner: Owner, host: Option<&CStr>, port: i32, backlog: i32) -> Result<Id> {
         let port = checked_port("listen", port)?;
         let open = move |address| Source::listen(address, backlog);
         match find_local("listen", host, port, Transport::Tcp)? {
@@ -305,7 +299,10 @@ impl Server {
                     // No thread for it: the address stays as it was.
                     let told = socket.resolved(None, &self.shared.clock);
                     tell_default(&self.shared, id, told);
-                    return Err(Error::bad_argument("udp_connect", "no thread to look it up"));
+                    return Err(Error::bad_argument(
+                        "udp_connect",
+                        "no thread to look it up",
+                    ));
                 }
                 Ok(())
             }
@@ -330,12 +327,7 @@ impl Server {
     ///
     /// # Errors
     /// The socket is gone, or it is none for datagrams to this address.
-    pub fn udp_send(
-        &self,
-        id: Id,
-        to: Option<SocketAddr>,
-        buffer: Buffer,
-    ) -> Result<(), Refused> {
+    pub fn udp_send(&self, id: Id, to: Option<SocketAddr>, buffer: Buffer) -> Result<(), Refused> {
         let Some(to) = to else {
             return self.send(id, buffer, Priority::High);
         };
@@ -398,7 +390,9 @@ impl Server {
     /// What the sockets are doing, by ascending id.
     pub fn info(&self) -> Vec<Info> {
         let all = self.shared.table.all();
-        all.iter().filter_map(|socket| info::describe(socket)).collect()
+        all.iter()
+            .filter_map(|socket| info::describe(socket))
+            .collect()
     }
 
     fn reserve(&self, owner: Owner) -> Result<Arc<Socket>> {

@@ -198,7 +198,10 @@ impl Socket {
             Stage::Opening | Stage::Connected | Stage::Foreign => {}
             Stage::Bound | Stage::Listening => {
                 drop(guard);
-                complain(&format!("socket-server error: write to listen fd {}.", self.id));
+                complain(&format!(
+                    "socket-server error: write to listen fd {}.",
+                    self.id
+                ));
                 return Ok(after);
             }
             Stage::Accepted | Stage::WriteFailed | Stage::Gone => return Ok(after),
@@ -462,7 +465,8 @@ impl Writer {
             if self.resolving > 0 {
                 return;
             }
-            let mut say = |why: &str| complain(&format!("socket-server : udp ({}) {why}", socket.id));
+            let mut say =
+                |why: &str| complain(&format!("socket-server : udp ({}) {why}", socket.id));
             let default = self.default;
             self.queue
                 .flush_datagrams(&source, default, &mut written, freed, &mut say)
