@@ -10,24 +10,41 @@ use crate::error::{Error, Result};
 use crate::runtime::message::Message;
 use crate::runtime::node;
 use crate::sync::Arc;
-use once_cell::sync::OnceCell;
+use crate::sync::atomic::Ordering;
+use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared};
 use skynet_abi::mq::skynet_message;
 use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
-use std::sync::RwLock;
 use std::time::Duration;
 
-/// The node's server while there is one: between [`init`] and [`free`].
-static SERVER: OnceCell<RwLock<Option<Arc<Server>>>> = OnceCell::new();
+/// The node's server while there is one: between [`init`] and [`free`]. Every send
+/// looks here, so that a look must write nothing that other threads read.
+static SERVER: Atomic<Arc<Server>> = Atomic::null();
 
-fn cell() -> &'static RwLock<Option<Arc<Server>>> {
-    SERVER.get_or_init(RwLock::default)
+/// Lends the server to `f`, which must not wait for anything long: what others
+/// retire meanwhile stays in memory.
+#[inline]
+fn with<R>(f: impl FnOnce(&Server) -> R) -> Result<R> {
+    let guard = epoch::pin();
+    let server = SERVER.load(Ordering::Acquire, &guard);
+    // SAFETY: init has stored it, and free leaves it in memory while somebody is
+    // pinned who may have loaded it.
+    let server = unsafe { server.as_ref() };
+    server
+        .map(|server| f(server))
+        .ok_or(Error::NotInitialised("socket server"))
 }
 
+/// The server, for as long as the caller wants it.
 fn server() -> Result<Arc<Server>> {
-    let cell = cell().read().unwrap_or_else(|e| e.into_inner());
-    cell.clone().ok_or(Error::NotInitialised("socket server"))
+    let guard = epoch::pin();
+    let server = SERVER.load(Ordering::Acquire, &guard);
+    // SAFETY: as above.
+    let server = unsafe { server.as_ref() };
+    server
+        .cloned()
+        .ok_or(Error::NotInitialised("socket server"))
 }
 
 /// What polling once came to.
@@ -46,24 +63,37 @@ pub enum Progress {
 /// # Errors
 /// There is one already, or the process is out of descriptors or memory.
 pub fn init() -> Result<()> {
-    let mut cell = cell().write().unwrap_or_else(|e| e.into_inner());
-    if cell.is_some() {
-        return Err(Error::AlreadyInitialised("socket server"));
-    }
-    *cell = Some(Arc::new(Server::new()?));
+    let guard = epoch::pin();
+    let made = Owned::new(Arc::new(Server::new()?));
+    SERVER
+        .compare_exchange(
+            Shared::null(),
+            made,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+            &guard,
+        )
+        .map_err(|_| Error::AlreadyInitialised("socket server"))?;
     Ok(())
 }
 
 /// Asks the polling thread to end.
 pub fn exit() -> Result<()> {
-    server()?.exit()
+    with(Server::exit)?
 }
 
 /// Closes every socket and lets the server go, without a word to the services.
 /// A thread that polls keeps it until it comes back.
 pub fn free() {
-    let server = cell().write().unwrap_or_else(|e| e.into_inner()).take();
-    drop(server);
+    let guard = epoch::pin();
+    let taken = SERVER.swap(Shared::null(), Ordering::AcqRel, &guard);
+    // SAFETY: as in `with`.
+    if let Some(server) = unsafe { taken.as_ref() } {
+        server.clear();
+        // SAFETY: it is out of the static, and destroyed after everybody who may
+        // have loaded it there has unpinned.
+        unsafe { guard.defer_destroy(taken) };
+    }
 }
 
 /// Waits for one event and puts it into the mailbox of the socket's service. If
@@ -113,15 +143,12 @@ pub fn drive(timeout: Option<Duration>) -> Result<Driven> {
 /// Has the thread that polls the node's sockets, or the next one that does,
 /// return soon. Without a server nobody does.
 pub fn interrupt() -> Result<()> {
-    match server() {
-        Ok(server) => server.interrupt(),
-        Err(_) => Ok(()),
-    }
+    with(Server::interrupt).unwrap_or(Ok(()))
 }
 
 /// Whether any socket of the node is open, or about to be.
 pub fn has_sockets() -> bool {
-    server().is_ok_and(|server| server.has_sockets())
+    with(Server::has_sockets).unwrap_or(false)
 }
 
 /// Gives an event to its service. If that is gone, the socket is closed, as
@@ -191,37 +218,37 @@ pub fn run() {
 
 /// Takes a foreign descriptor in for a service; see [`Server::bind`].
 pub fn bind(handle: u32, fd: RawFd) -> Result<Id> {
-    server()?.bind(handle as Owner, fd)
+    with(|server| server.bind(handle as Owner, fd))?
 }
 
 /// Connects for a service; see [`Server::connect`].
 pub fn connect(handle: u32, host: &CStr, port: i32) -> Result<Id> {
-    server()?.connect(handle as Owner, host, port)
+    with(|server| server.connect(handle as Owner, host, port))?
 }
 
 /// Listens for a service; see [`Server::listen`].
 pub fn listen(handle: u32, host: Option<&CStr>, port: i32, backlog: i32) -> Result<Id> {
-    server()?.listen(handle as Owner, host, port, backlog)
+    with(|server| server.listen(handle as Owner, host, port, backlog))?
 }
 
 /// Opens a socket for datagrams; see [`Server::udp`].
 pub fn udp(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
-    server()?.udp(handle as Owner, host, port)
+    with(|server| server.udp(handle as Owner, host, port))?
 }
 
 /// Opens a socket for datagrams at an address; see [`Server::udp_listen`].
 pub fn udp_listen(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
-    server()?.udp_listen(handle as Owner, host, port)
+    with(|server| server.udp_listen(handle as Owner, host, port))?
 }
 
 /// Opens a socket for datagrams to an address; see [`Server::udp_dial`].
 pub fn udp_dial(handle: u32, host: &CStr, port: i32) -> Result<Id> {
-    server()?.udp_dial(handle as Owner, host, port)
+    with(|server| server.udp_dial(handle as Owner, host, port))?
 }
 
 /// Sets where datagrams go by default; see [`Server::udp_connect`].
 pub fn udp_connect(id: Id, host: &CStr, port: i32) -> Result<()> {
-    server()?.udp_connect(id, host, port)
+    with(|server| server.udp_connect(id, host, port))?
 }
 
 /// Sends on a socket; see [`Server::send`].
@@ -230,7 +257,7 @@ pub fn udp_connect(id: Id, host: &CStr, port: i32) -> Result<()> {
 /// The socket is gone or closed, or there is no server.
 #[inline]
 pub fn send(id: Id, buffer: Buffer, priority: Priority) -> Result<(), Refused> {
-    server().map_err(|_| Refused)?.send(id, buffer, priority)
+    with(|server| server.send(id, buffer, priority)).unwrap_or(Err(Refused))
 }
 
 /// Sends a datagram; see [`Server::udp_send`].
@@ -238,37 +265,37 @@ pub fn send(id: Id, buffer: Buffer, priority: Priority) -> Result<(), Refused> {
 /// # Errors
 /// As [`send`], or it is no socket for datagrams to this address.
 pub fn udp_send(id: Id, to: Option<SocketAddr>, buffer: Buffer) -> Result<(), Refused> {
-    server().map_err(|_| Refused)?.udp_send(id, to, buffer)
+    with(|server| server.udp_send(id, to, buffer)).unwrap_or(Err(Refused))
 }
 
 /// Asks for small segments to be sent at once; see [`Server::nodelay`].
 pub fn nodelay(id: Id) -> Result<()> {
-    server()?.nodelay(id)
+    with(|server| server.nodelay(id))?
 }
 
 /// What the node's sockets are doing; see [`Server::info`].
 pub fn info() -> Result<Vec<Info>> {
-    Ok(server()?.info())
+    with(Server::info)
 }
 
 /// Reads from a socket on behalf of a service; see [`Server::start`].
 pub fn start(handle: u32, id: Id) -> Result<()> {
-    server()?.start(handle as Owner, id)
+    with(|server| server.start(handle as Owner, id))?
 }
 
 /// Stops reading; see [`Server::pause`].
 pub fn pause(id: Id) -> Result<()> {
-    server()?.pause(id)
+    with(|server| server.pause(id))?
 }
 
 /// Closes a socket when it has sent everything; see [`Server::close`].
 pub fn close(id: Id) -> Result<()> {
-    server()?.close(id)
+    with(|server| server.close(id))?
 }
 
 /// Closes a socket at once; see [`Server::shutdown`].
 pub fn shutdown(id: Id) -> Result<()> {
-    server()?.shutdown(id)
+    with(|server| server.shutdown(id))?
 }
 
 #[cfg(test)]
