@@ -62,7 +62,9 @@ pub struct Connection {
     pub nodelay: bool,
     /// It stands in the poller's list of sockets to be served.
     pub queued: bool,
-    /// The poller watches for data.
+    /// Serving it is to panic.
+    #[cfg(test)]
+    pub fails: bool,
     watched: Watched,
     size: ReadSize,
 }
@@ -105,6 +107,8 @@ impl Connection {
             failed: false,
             nodelay: false,
             queued: false,
+            #[cfg(test)]
+            fails: false,
             watched: Watched::No,
             size: ReadSize::default(),
         }

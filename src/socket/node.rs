@@ -356,6 +356,23 @@ mod tests {
         start(0x1234, id).unwrap();
         received(b"socket closed");
 
+        // A listening service goes away, and its socket with a new connection.
+        let listener = listen(0x1234, Some(c"127.0.0.1"), 0, 8).unwrap();
+        received(b"127.0.0.1");
+        let all = server().unwrap().shared.table.all();
+        let port = all.iter().find_map(|socket| {
+            let local = socket.lock().source.as_ref()?.local();
+            (socket.id() == listener).then(|| local.unwrap())
+        });
+        start(0x1234, listener).unwrap();
+        received(b"start");
+        let mut peer = std::net::TcpStream::connect(port.unwrap()).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        poll_for(|_, packed| Err(packed)).unwrap();
+        start(0x1234, listener).unwrap();
+        received(b"invalid socket");
+        assert_eq!(std::io::Read::read(&mut peer, &mut [0]).unwrap(), 0);
+
         exit().unwrap();
         let last = poll_for(|_, packed| Err(packed)).unwrap();
         assert_eq!(last, Progress::Exit);

@@ -12,10 +12,12 @@ use super::event::{Driven, Event, Id, Polled};
 use super::request::{Request, Requests};
 use super::table::{ById, Table};
 use crate::error::{Error, Result};
+use crate::runtime::node;
 use crate::sync::Arc;
 use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// Not an id's.
@@ -101,7 +103,7 @@ impl Poller {
                 if matches!(request, Request::Exit) {
                     return Ok(Polled::Exit);
                 }
-                self.carry_out(request);
+                self.carry_out_guarded(request);
             } else if self.turns > 0 {
                 self.serve_next();
             } else {
@@ -134,7 +136,7 @@ impl Poller {
                 if matches!(request, Request::Exit) {
                     return Ok(Driven::Exit);
                 }
-                self.carry_out(request);
+                self.carry_out_guarded(request);
             } else if self.turns > 0 && count < MAX_EVENTS {
                 self.serve_next();
             } else if waited || count >= MAX_EVENTS {
@@ -222,7 +224,24 @@ impl Poller {
         // It may have been closed since it was put here.
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.queued = false;
-            self.serve_guarded(id);
+            self.guarded(Some(id), |poller| poller.serve(id));
+        }
+    }
+
+    fn carry_out_guarded(&mut self, request: Request) {
+        self.guarded(request.id(), |poller| poller.carry_out(request));
+    }
+
+    /// Runs `f`; a panic in it ends the socket that it was about, and no other.
+    fn guarded(&mut self, id: Option<Id>, f: impl FnOnce(&mut Poller)) {
+        if catch_unwind(AssertUnwindSafe(|| f(self))).is_ok() {
+            return;
+        }
+        let which = id.map_or(String::new(), |id| format!(", which closes socket {id}"));
+        let text = format!("error: a panic in the socket server{which}");
+        node::log(0, text.as_bytes());
+        if let Some(id) = id {
+            self.fail(id, "internal error".into());
         }
     }
 
@@ -258,9 +277,7 @@ impl Poller {
             self.enqueue(self.stalled[index]);
         }
     }
-}
 
-impl Poller {
     /// Closes everything, without events. Requests that are on their way are
     /// dropped, with the descriptors that they bring.
     pub fn clear(&mut self) {
@@ -279,6 +296,14 @@ impl Poller {
             self.shared.table.release(socket.id());
             drop(socket.end());
         }
+    }
+}
+
+#[cfg(test)]
+impl Poller {
+    /// Has the next service of a socket panic.
+    pub fn break_socket(&mut self, id: Id) {
+        self.connections.get_mut(&id).unwrap().fails = true;
     }
 }
 

@@ -45,6 +45,28 @@ pub enum Request {
     Exit,
 }
 
+impl Request {
+    /// The socket that it is about.
+    pub fn id(&self) -> Option<Id> {
+        match self {
+            Request::Open(socket) => Some(socket.id()),
+            Request::Bind { id, .. }
+            | Request::Connect { id, .. }
+            | Request::Listen { id, .. }
+            | Request::Datagram { id, .. }
+            | Request::Fail { id, .. }
+            | Request::Start { id, .. }
+            | Request::Pause { id }
+            | Request::Nodelay { id }
+            | Request::Close { id, .. }
+            | Request::Abandon { id, .. }
+            | Request::After { id, .. }
+            | Request::Report { id, .. } => Some(*id),
+            Request::Exit => None,
+        }
+    }
+}
+
 /// The ways to end a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {

@@ -29,7 +29,7 @@ const MAX_HOST: usize = 231;
 pub struct Server {
     pub(super) shared: Arc<Shared>,
     /// Locked while a thread polls; a second one would wait for the first.
-    poller: Mutex<Poller>,
+    pub(super) poller: Mutex<Poller>,
     resolver: OnceLock<Resolver>,
     objects: RwLock<Option<ObjectInterface>>,
 }

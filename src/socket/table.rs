@@ -143,6 +143,14 @@ mod tests {
         assert_eq!(reserve(&table), Some(2));
     }
 
+    /// What thousands of idle connections cost, beside the descriptors.
+    #[test]
+    fn a_socket_is_small() {
+        use crate::socket::connection::Connection;
+        let size = size_of::<Socket>() + size_of::<Connection>();
+        assert!(size <= 512, "{size} bytes");
+    }
+
     #[test]
     fn ids_that_none_has() {
         let table = Table::new();

@@ -161,6 +161,28 @@ fn interrupts_from_many_threads() {
 #[test]
 fn a_panic_ends_one_socket() {
     let server = Server::new().unwrap();
+    let pipes: Vec<_> = (0..3).map(|_| pipe()).collect();
+    let ids: Vec<_> = pipes
+        .iter()
+        .map(|(reader, _)| server.bind(OWNER, reader.as_raw_fd()).unwrap())
+        .collect();
+    drain(&server);
+    server.poller.lock().unwrap().break_socket(ids[1]);
+    for (_, writer) in &pipes {
+        let mut writer: &std::fs::File = writer;
+        writer.write_all(b"x").unwrap();
+    }
+    let mut told = drain(&server);
+    told.sort();
+    let data = |id| format!("data {id} 1");
+    let failed = format!("error {} internal error", ids[1]);
+    assert_eq!(told, [data(ids[0]), data(ids[2]), failed]);
+    assert!(server.shared.table.get(ids[1]).is_none());
+}
+
+#[test]
+fn a_receiver_that_panics() {
+    let server = Server::new().unwrap();
     let (reader, mut writer) = pipe();
     let id = server.bind(OWNER, reader.as_raw_fd()).unwrap();
     drain(&server);
