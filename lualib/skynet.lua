@@ -178,15 +178,9 @@ local function join_errors(err, more)
     return err and (err .. "\n" .. more) or more
 end
 
--- A task's function raised `reason`. Its requester is told; the report goes to the log through dispatch_message.
+-- A task's function raised `reason`, and its requester has been told. The report goes to the log through
+-- dispatch_message.
 local function fail(task, reason)
-    local session = task.session
-    if session and session ~= 0 then
-        if task.tag then
-            ctrace(task.tag, "error")
-        end
-        csend(task.source, PTYPE_ERROR, session, "")
-    end
     task.session = false
     task.source = false
     task.tag = nil
@@ -202,6 +196,16 @@ local function settle(task, ok, what)
     local err
     while true do
         if not ok then
+            -- As in raw_dispatch_message.
+            current = main
+            local session = task.session
+            if session and session ~= 0 then
+                task.session = false
+                csend(task.source, PTYPE_ERROR, session, "")
+                if task.tag then
+                    ctrace(task.tag, "error")
+                end
+            end
             err = join_errors(err, fail(task, what))
         elseif what == nil then
             strays[task] = true
@@ -297,6 +301,19 @@ local function raw_dispatch_message(ptype, msg, sz, session, source)
         ok, what = resume(task.co, handler, p.unpack, msg, sz, session, source)
     end
     if due > 0 or what ~= "SUSPEND" or not ok then
+        if not ok then
+            -- Memory may be what it lacked. The requester has to hear of it all the same, so this needs no call frame
+            -- that resume did not have; and nothing may hold on to the task, or its memory would never be free again.
+            current = main
+            local asked = task.session
+            if asked and asked ~= 0 then
+                task.session = false
+                csend(task.source, PTYPE_ERROR, asked, "")
+                if task.tag then
+                    ctrace(task.tag, "error")
+                end
+            end
+        end
         return settle(task, ok, what)
     end
 end
