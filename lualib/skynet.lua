@@ -32,7 +32,41 @@ local PTYPE_RESPONSE <const> = 1
 local PTYPE_ERROR <const> = 7
 local PTYPE_LUA <const> = 10
 
+-- The fields are the functions that are written in C, and those that other files bring in when they are asked for.
 ---@class skynet
+---@field error fun(...: any)  writes its arguments to the log
+---@field tracelog fun(tag: string, text: string, level?: integer)  writes a line of a trace
+---@field now fun(): integer  centiseconds since the node's start
+---@field hpc fun(): integer  nanoseconds of a steady clock
+---@field harbor fun(addr: integer): integer, boolean  the node of a handle, and whether it is another one
+---@field genid fun(): integer  a new session
+---@field pack fun(...: any): lightuserdata, integer  Lua values as a message
+---@field packstring fun(...: any): string  the same as a string
+---@field unpack fun(msg: lightuserdata|string, sz?: integer): any ...  a message as Lua values
+---@field tostring fun(msg: lightuserdata, sz: integer): string  a message's bytes
+---@field trash fun(msg: lightuserdata|string, sz?: integer)  frees a message
+---@field init fun(func: function)  see skynet.require
+---@field starttime fun(): integer  these ten: see skynet.node
+---@field time fun(): number
+---@field setenv fun(key: string, value: string|number)
+---@field endless fun(): boolean
+---@field mqlen fun(): integer
+---@field stat fun(what: "mqlen"|"endless"|"cpu"|"time"|"message"): number
+---@field memlimit fun(bytes: integer)
+---@field uniqueservice fun(name: string|true, ...: any): integer
+---@field queryservice fun(name: string|true, ...: any): integer
+---@field term fun(service: integer|string)
+---@field request fun(call?: table): skynet.request  see skynet.request
+---@field task fun(what?: table|integer|thread|"init"): integer|string|nil  these four: see skynet.tasks
+---@field uniqtask fun(): table<string, string>
+---@field killthread fun(thread: thread|integer|string): thread|nil
+---@field trace_timeout fun(on: boolean)
+---@field trace fun(info?: string)  these four: see skynet.tracing
+---@field tracecall fun(tag: string, addr: integer|string, typename: string|integer, ...: any): lightuserdata, integer
+---@field traceproto fun(typename: string|integer, flag: boolean|nil)
+---@field tracetag fun(): string|false|nil
+---@field dispatch_unknown_request fun(handler: function): function  these two: see skynet.unknown
+---@field dispatch_unknown_response fun(handler: function): function
 local skynet = {
     PTYPE_TEXT = 0, PTYPE_RESPONSE = PTYPE_RESPONSE, PTYPE_MULTICAST = 2, PTYPE_CLIENT = 3, PTYPE_SYSTEM = 4,
     PTYPE_HARBOR = 5, PTYPE_SOCKET = 6, PTYPE_ERROR = PTYPE_ERROR, PTYPE_QUEUE = 8, PTYPE_DEBUG = 9,
