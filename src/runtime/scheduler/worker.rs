@@ -97,6 +97,7 @@ impl Worker {
                 next = searching.then(|| self.search()).flatten();
             }
             if next.is_none() {
+                cpu::pause();
                 (next, searching) = self.park(searching);
                 cpu::begin();
             }
