@@ -137,8 +137,10 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
 
 /// Whether nobody is left but the logger, if it is there.
 fn is_last(total: isize) -> bool {
+    // No reference: dropping the last one would destroy the logger, and that
+    // tells those who wait, one of whom asks here with the lock for it.
     let logger = node::logger();
-    let logs = registry::get().is_ok_and(|registry| registry.grab(logger).is_some());
+    let logs = registry::get().is_ok_and(|registry| registry.contains(logger));
     total <= isize::from(logs)
 }
 
