@@ -26,7 +26,7 @@ pub enum Error {
     ModuleNotFound { name: String, tried: Vec<String> },
     /// A pattern of the module path has no place for the name.
     PathWithoutMark { pattern: String },
-    /// Another service has the name.
+    /// A service has the name, this or another.
     NameTaken(String),
     /// The environment's keys are set once.
     KeyTaken(String),
@@ -113,7 +113,7 @@ impl fmt::Display for Error {
                     "cpath pattern {pattern:?} has no '?' for the module's name"
                 )
             }
-            Error::NameTaken(name) => write!(f, "the name {name:?} is taken by another service"),
+            Error::NameTaken(name) => write!(f, "the name {name:?} is taken"),
             Error::KeyTaken(key) => write!(f, "the environment's key {key:?} is set already"),
             Error::NotInitialised(part) => write!(f, "the {part} is not initialised"),
             Error::AlreadyInitialised(part) => write!(f, "the {part} is initialised already"),
