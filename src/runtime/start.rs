@@ -28,6 +28,8 @@ const STACK: usize = 8 << 20;
 const SHUTDOWN: Duration = Duration::from_secs(10);
 /// How long the logger gets for its last lines when a callback does not return.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Why a node cannot stop though no callback runs.
+const STILL_HELD: &str = "a service is gone, but somebody keeps a reference of it";
 /// Weights of the first workers; the rest have [`LATER_WEIGHT`].
 const WEIGHTS: [i32; 32] = [
     -1, -1, -1, -1, 0, 0, 0, 0, //
@@ -63,11 +65,12 @@ pub struct Config<'a> {
 pub enum Failure {
     /// Some part could not be set up.
     Setup(Error),
-    /// The logger did not start.
-    Logger(Error),
+    /// The logger, a service of this module, did not start.
+    Logger(String, Error),
     /// The bootstrap service did not start.
     Bootstrap(Error),
-    /// Services whose callbacks did not return when the node stopped.
+    /// Services whose callbacks did not return when the node stopped; none if
+    /// somebody only kept a reference of one.
     Stuck(Vec<u32>),
 }
 
@@ -81,8 +84,11 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Setup(error) => write!(f, "the node cannot start: {error}"),
-            Self::Logger(error) => write!(f, "Can't launch the log service: {error}"),
+            Self::Logger(name, error) => write!(f, "Can't launch {name} service: {error}"),
             Self::Bootstrap(error) => write!(f, "Bootstrap error: {error}"),
+            Self::Stuck(handles) if handles.is_empty() => {
+                write!(f, "the node cannot stop: {STILL_HELD}")
+            }
             Self::Stuck(handles) => {
                 f.write_str("the node cannot stop: no return from the callback of")?;
                 handles.iter().try_for_each(|h| write!(f, " :{h:08x}"))
@@ -110,7 +116,10 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
     timer::init()?;
     socket::node::init()?;
 
-    let logger = Service::launch(config.log_service, config.logger).map_err(Failure::Logger)?;
+    let logger = Service::launch(config.log_service, config.logger).map_err(|error| {
+        let name = config.log_service.to_string_lossy();
+        Failure::Logger(name.into_owned(), error)
+    })?;
     registry::get()?.set_name(logger, c"logger")?;
     if let Err(error) = bootstrap(config.bootstrap) {
         let text = config.bootstrap.to_string_lossy();
@@ -210,6 +219,9 @@ fn stuck_services() -> Vec<u32> {
     for handle in &stuck {
         let text = format!("error: no return from the callback of :{handle:08x}, giving up");
         node::log(0, text.as_bytes());
+    }
+    if stuck.is_empty() {
+        node::log(0, format!("error: {STILL_HELD}, giving up").as_bytes());
     }
     // One of the other workers may write the lines out still.
     let until = Instant::now() + LAST_WORDS;
