@@ -3,6 +3,7 @@
 //! keys of the node's config.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "standalone")]
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,6 +98,7 @@ impl Case {
     }
 
     /// A config file for the executable.
+    #[cfg(feature = "standalone")]
     pub fn config(&self, modules: &Path, scratch: &Path) -> String {
         let here = scratch.display();
         let mut text = format!(

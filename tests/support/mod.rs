@@ -81,6 +81,8 @@ fn checked(program: &Path) -> Command {
     command
         .args(["-q", "--error-exitcode=99", "--fair-sched=yes"])
         .args(["--leak-check=full", "--errors-for-leak-kinds=definite"])
+        // Not those that are reached through their middle, as hash tables are.
+        .arg("--show-leak-kinds=definite")
         .arg(program);
     command
 }

@@ -1,12 +1,12 @@
 //! The C compiler: objects of the C tests against `include/` and the core.
 
 use super::case;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The ways of linking a program.
 pub const LINKS: [&str; 2] = ["static", "shared"];
@@ -47,8 +47,22 @@ pub fn modules() -> &'static Path {
     })
 }
 
-/// Links a program to the core, and to Lua if it asks for that.
+/// A program linked to the core, and to Lua if it asks for that. It is linked
+/// once, since another test may be running it already.
 pub fn program(name: &str, link: &str, lua: bool) -> PathBuf {
+    type Programs = BTreeMap<(String, String), Arc<OnceLock<PathBuf>>>;
+    static PROGRAMS: Mutex<Programs> = Mutex::new(Programs::new());
+    let key = (name.to_owned(), link.to_owned());
+    // A test that failed to link one leaves the others as they are.
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = Arc::clone(programs.entry(key).or_default());
+    drop(programs);
+    program
+        .get_or_init(|| link_program(name, link, lua))
+        .clone()
+}
+
+fn link_program(name: &str, link: &str, lua: bool) -> PathBuf {
     let target = super::scratch(&format!("{name}.{link}.build")).join(name);
     let mut command = compiler();
     command.arg(source("programs", name)).arg("-o").arg(&target);
