@@ -63,9 +63,14 @@ thread_local! {
     };
 }
 
-/// What this thread does from here to the next [`begin`] is nobody's time.
+/// What this thread does from here to the next [`begin`] is nobody's time. Again
+/// before that, it changes nothing.
 pub(crate) fn pause() {
-    METER.with(|meter| meter.paused.set(thread_ns()));
+    METER.with(|meter| {
+        if meter.paused.get() == 0 {
+            meter.paused.set(thread_ns());
+        }
+    });
 }
 
 /// Begins to measure on this thread, or goes on after a [`pause`].

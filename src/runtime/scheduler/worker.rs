@@ -97,7 +97,6 @@ impl Worker {
                 next = searching.then(|| self.search()).flatten();
             }
             if next.is_none() {
-                cpu::pause();
                 (next, searching) = self.park(searching);
                 cpu::begin();
             }
@@ -208,6 +207,9 @@ impl Worker {
                 self.shared().parker.park();
                 continue;
             }
+            // Looking around adds up; to fall asleep and get up is too little to be
+            // worth reading a clock for.
+            cpu::pause();
             found = self.stand_sentinel();
             if found.is_some() {
                 searching = !idle.get_up(self.index);
