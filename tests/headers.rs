@@ -9,7 +9,7 @@ use std::{env, fs};
 
 /// A header, without its `.h`, the file of src/ffi it is made from, and the
 /// files of abi/src whose constants and types it shows or needs.
-const HEADERS: [(&str, &str, &[&str]); 12] = [
+const HEADERS: [(&str, &str, &[&str]); 16] = [
     ("skynet", "skynet", &["skynet"]),
     ("skynet_malloc", "malloc", &[]),
     ("skynet_server", "server", &[]),
@@ -22,6 +22,10 @@ const HEADERS: [(&str, &str, &[&str]); 12] = [
     ("skynet_harbor", "harbor", &["harbor"]),
     ("skynet_imp", "imp", &["imp"]),
     ("skynet_log", "log", &[]),
+    ("skynet_socket", "socket", &["socket"]),
+    ("socket_buffer", "socket_buffer", &["socket_buffer"]),
+    ("socket_info", "socket_info", &["socket_info"]),
+    ("socket_server", "socket_server", &["socket_server"]),
 ];
 
 fn root() -> PathBuf {

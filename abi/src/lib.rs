@@ -21,6 +21,9 @@ pub mod mq;
 pub mod server;
 pub mod skynet;
 pub mod socket;
+pub mod socket_buffer;
+pub mod socket_info;
+pub mod socket_server;
 pub mod timer;
 
 pub use skynet::*;

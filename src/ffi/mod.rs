@@ -20,6 +20,9 @@ mod mq;
 mod server;
 mod skynet;
 mod socket;
+mod socket_buffer;
+mod socket_info;
+mod socket_server;
 mod timer;
 
 use crate::runtime::node;

@@ -1,12 +1,19 @@
 //! `skynet_socket.h`.
 
-use super::{guard, service};
+use super::socket_buffer::{self, unpack_address};
+use super::socket_info::list;
+use super::{guard, optional, service};
 use crate::error::{Error, Result};
 use crate::runtime::node as log;
 use crate::runtime::service::Service;
+use crate::socket::Priority;
 use crate::socket::node::{self, Progress};
 use skynet_abi::skynet_context;
-use std::ffi::c_int;
+use skynet_abi::socket::{SKYNET_SOCKET_TYPE_UDP, skynet_socket_message};
+use skynet_abi::socket_buffer::socket_sendbuffer;
+use skynet_abi::socket_info::socket_info;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::{null, null_mut};
 
 /// Logs what went wrong, in the name of the service that asked.
 fn report<T>(handle: u32, result: Result<T>) -> Option<T> {
@@ -25,6 +32,36 @@ unsafe fn request<T>(
     // SAFETY: as the caller says.
     let handle = unsafe { service(context) }.map_or(0, Service::handle);
     guard(None, || report(handle, ask(handle)))
+}
+
+/// As [`request`], about an address, which must not be null.
+///
+/// # Safety
+/// `context` must be a service or null, `host` null or a C string.
+unsafe fn request_at<T>(
+    context: *mut skynet_context,
+    function: &'static str,
+    host: *const c_char,
+    ask: impl FnOnce(u32, &CStr) -> Result<T>,
+) -> Option<T> {
+    // SAFETY: as the caller says.
+    let host = unsafe { optional(host) };
+    let missing = || Error::bad_argument(function, "no address");
+    // SAFETY: as the caller says.
+    unsafe { request(context, |handle| ask(handle, host.ok_or_else(missing)?)) }
+}
+
+/// # Safety
+/// `buffer` must be null or as `skynet_socket_sendbuffer` wants it.
+unsafe fn send(buffer: *const socket_sendbuffer, priority: Priority) -> c_int {
+    guard(-1, || {
+        // The node has no user objects.
+        // SAFETY: as the caller says.
+        match unsafe { socket_buffer::take(buffer, None) } {
+            Some((id, buffer)) => node::send(id, buffer, priority).map_or(-1, |()| 0),
+            None => -1,
+        }
+    })
 }
 
 /// Makes the node's socket server.
@@ -121,4 +158,212 @@ pub unsafe extern "C-unwind" fn skynet_socket_start(ctx: *mut skynet_context, id
 pub unsafe extern "C-unwind" fn skynet_socket_pause(ctx: *mut skynet_context, id: c_int) {
     // SAFETY: as the caller says.
     unsafe { request(ctx, |_| node::pause(id)) };
+}
+
+/// Has the system send small segments at once (TCP_NODELAY).
+///
+/// # Safety
+/// `ctx` must be a service.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_nodelay(ctx: *mut skynet_context, id: c_int) {
+    // SAFETY: as the caller says.
+    unsafe { request(ctx, |_| node::nodelay(id)) };
+}
+
+/// Sends: at once if nothing waits, else behind what waits. From any thread.
+/// Returns 0, or -1 if the socket is gone or closed. The buffer is the callee's
+/// in either case, unless it is of type SOCKET_BUFFER_RAWPOINTER. On a socket for
+/// datagrams it goes to the default address, as one.
+///
+/// # Safety
+/// `buffer` must be readable, and hold what its type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_sendbuffer(
+    ctx: *mut skynet_context,
+    buffer: *mut socket_sendbuffer,
+) -> c_int {
+    let _ = ctx;
+    // SAFETY: as the caller says.
+    unsafe { send(buffer, Priority::High) }
+}
+
+/// As `skynet_socket_sendbuffer`, but what waits of high priority goes first. A
+/// buffer that was sent in part is finished first. Returns -1 only if the socket
+/// is gone.
+///
+/// # Safety
+/// As `skynet_socket_sendbuffer`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_sendbuffer_lowpriority(
+    ctx: *mut skynet_context,
+    buffer: *mut socket_sendbuffer,
+) -> c_int {
+    let _ = ctx;
+    // SAFETY: as the caller says.
+    unsafe { send(buffer, Priority::Low) }
+}
+
+/// Listens at an address (null or empty: 0.0.0.0) and port (0: any). Returns the
+/// socket's id; a CONNECT message follows, with the address as text and the port
+/// as `ud`. ACCEPT messages come after `skynet_socket_start`. Returns -1 if it is
+/// an address in numbers that cannot be listened at; a name is looked up later,
+/// and an ERROR message comes if it is none or cannot be listened at.
+///
+/// # Safety
+/// `ctx` must be a service, `host` null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_listen(
+    ctx: *mut skynet_context,
+    host: *const c_char,
+    port: c_int,
+    backlog: c_int,
+) -> c_int {
+    // SAFETY: as the caller says.
+    let host = unsafe { optional(host) };
+    // SAFETY: as the caller says.
+    unsafe { request(ctx, |handle| node::listen(handle, host, port, backlog)) }.unwrap_or(-1)
+}
+
+/// Connects to the first address of `host` that answers. Returns the socket's id,
+/// or -1 for a host that cannot be one. A CONNECT message with the peer's address
+/// follows, or an ERROR with the last cause. What is sent before waits.
+///
+/// # Safety
+/// `ctx` must be a service, `host` a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_connect(
+    ctx: *mut skynet_context,
+    host: *const c_char,
+    port: c_int,
+) -> c_int {
+    let connect = |handle, host: &CStr| node::connect(handle, host, port);
+    // SAFETY: as the caller says.
+    unsafe { request_at(ctx, "connect", host, connect) }.unwrap_or(-1)
+}
+
+/// A socket for datagrams, at an address and port; null and 0: at any port of
+/// IPv4, to send from. It is read at once: UDP messages come, and no CONNECT.
+/// Returns its id, or -1 if it cannot be had; of a name that cannot, an ERROR
+/// message tells later.
+///
+/// # Safety
+/// `ctx` must be a service, `addr` null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp(
+    ctx: *mut skynet_context,
+    addr: *const c_char,
+    port: c_int,
+) -> c_int {
+    // SAFETY: as the caller says.
+    let host = unsafe { optional(addr) };
+    // SAFETY: as the caller says.
+    unsafe { request(ctx, |handle| node::udp(handle, host, port)) }.unwrap_or(-1)
+}
+
+/// Sets where datagrams go that are sent without an address. Returns 0, or -1 if
+/// there is no such socket or the address is malformed. An ERROR message comes if
+/// it is not of the socket's family, or is a name that nobody knows; until a name
+/// is looked up, what is sent waits.
+///
+/// # Safety
+/// `ctx` must be a service, `addr` a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp_connect(
+    ctx: *mut skynet_context,
+    id: c_int,
+    addr: *const c_char,
+    port: c_int,
+) -> c_int {
+    let connect = |_, host: &CStr| node::udp_connect(id, host, port);
+    // SAFETY: as the caller says.
+    unsafe { request_at(ctx, "udp_connect", addr, connect) }.map_or(-1, |()| 0)
+}
+
+/// A socket for datagrams to one address. Returns its id or -1, as
+/// `skynet_socket_udp`.
+///
+/// # Safety
+/// `ctx` must be a service, `addr` a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp_dial(
+    ctx: *mut skynet_context,
+    addr: *const c_char,
+    port: c_int,
+) -> c_int {
+    let dial = |handle, host: &CStr| node::udp_dial(handle, host, port);
+    // SAFETY: as the caller says.
+    unsafe { request_at(ctx, "udp_dial", addr, dial) }.unwrap_or(-1)
+}
+
+/// A socket for datagrams that come to an address (null or empty: 0.0.0.0) and a
+/// port other than 0. Returns its id or -1, as `skynet_socket_udp`.
+///
+/// # Safety
+/// `ctx` must be a service, `addr` null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp_listen(
+    ctx: *mut skynet_context,
+    addr: *const c_char,
+    port: c_int,
+) -> c_int {
+    // SAFETY: as the caller says.
+    let host = unsafe { optional(addr) };
+    // SAFETY: as the caller says.
+    unsafe { request(ctx, |handle| node::udp_listen(handle, host, port)) }.unwrap_or(-1)
+}
+
+/// Sends one datagram to a packed address (null: to the default one). Returns 0,
+/// or -1 if the socket is gone or the address is not of its family. The buffer
+/// goes as with `skynet_socket_sendbuffer`.
+///
+/// # Safety
+/// `address` must be null or a packed address; `buffer` as there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp_sendbuffer(
+    ctx: *mut skynet_context,
+    address: *const c_char,
+    buffer: *mut socket_sendbuffer,
+) -> c_int {
+    let _ = ctx;
+    guard(-1, || {
+        // SAFETY: as the caller says.
+        let Some((id, buffer)) = (unsafe { socket_buffer::take(buffer, None) }) else {
+            return -1;
+        };
+        // SAFETY: as the caller says.
+        match unsafe { unpack_address(address.cast()) } {
+            Ok(to) => node::udp_send(id, to, buffer).map_or(-1, |()| 0),
+            Err(_) => -1,
+        }
+    })
+}
+
+/// The packed address of a UDP message's sender, which lies behind its data and
+/// is as long as `addrsz` says then; null for any other message.
+///
+/// # Safety
+/// `msg` must be a message as a service receives it, `addrsz` writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_udp_address(
+    msg: *mut skynet_socket_message,
+    addrsz: *mut c_int,
+) -> *const c_char {
+    // SAFETY: as the caller says.
+    let Some(message) = (unsafe { msg.as_ref() }) else {
+        return null();
+    };
+    if message.type_ != SKYNET_SOCKET_TYPE_UDP {
+        return null();
+    }
+    // SAFETY: in a UDP message the address follows the ud bytes of data.
+    unsafe { socket_buffer::address_behind(message.buffer, message.ud, addrsz) }
+}
+
+/// What the node's sockets are doing: a list, the newest first, to be freed with
+/// `socket_info_release`; null if there are none.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn skynet_socket_info() -> *mut socket_info {
+    guard(null_mut(), || {
+        report(0, node::info()).map_or(null_mut(), |all| list(&all))
+    })
 }

@@ -1,43 +1,82 @@
-//! One socket, as the polling thread sees it.
+//! One socket, as the polling thread sees it: its descriptor, what the poller has
+//! said about it, and its reading side.
 
 use super::block::Block;
 use super::event::{Event, Id, Owner, What};
-use super::foreign::Foreign;
+use super::socket::Socket;
+use super::source::Source;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 /// The smallest buffer to read into.
-const MIN_READ: usize = 64;
+const MIN_READ: u32 = 64;
 /// The largest: a file that is always readable must not make it grow forever.
-const MAX_READ: usize = 1 << 20;
+const MAX_READ: u32 = 1 << 20;
 
-/// Where a socket is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// A foreign descriptor.
-    Bound,
-    /// Nothing more can be read, and its owner has been told.
-    ReadClosed,
+/// What kind of socket it is, for the polling thread.
+#[derive(Debug)]
+pub enum Role {
+    /// Its address is looked up, or it was just asked for.
+    Opening,
+    /// One address is tried; the others come after it. The error is the latest
+    /// failure's.
+    Connecting {
+        addresses: VecDeque<SocketAddr>,
+        error: Option<io::Error>,
+    },
+    Listener,
+    Stream,
+    Datagram,
+    Foreign,
 }
 
 /// A socket and its descriptor.
 #[derive(Debug)]
 pub struct Connection {
-    id: Id,
-    pub owner: Owner,
-    pub state: State,
-    source: Foreign,
-    /// Its owner wants data.
-    reading: bool,
-    /// The poller watches the descriptor.
-    watched: bool,
-    /// The poller refuses the descriptor because it is readable at any time.
-    always_ready: bool,
-    /// It stands in the poller's list of sockets to be read.
+    pub socket: Arc<Socket>,
+    pub role: Role,
+    pub source: Option<Arc<Source>>,
+    /// Its owner wants data, or connections.
+    pub reading: bool,
+    /// The poller said, and no read has found otherwise, that there is data.
+    pub readable: bool,
+    /// The poller said that there is room.
+    pub writable: bool,
+    /// Both directions are closed: nothing comes after what can be read.
+    pub hung_up: bool,
+    /// The peer sends no more: a read that found little may be followed by the end.
+    pub ending: bool,
+    /// Somebody has to start it before its owner hears anything of it.
+    pub unstarted: bool,
+    /// Its owner has been told that no more data comes.
+    pub told: bool,
+    /// An error was reported.
+    pub failed: bool,
+    /// Small segments are to be sent at once, as soon as there is a descriptor.
+    pub nodelay: bool,
+    /// It stands in the poller's list of sockets to be served.
     pub queued: bool,
+    /// The poller watches for data.
+    watched: Watched,
     size: ReadSize,
+}
+
+/// What the poller watches a descriptor for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    No,
+    /// For room only.
+    Room,
+    /// For data as well.
+    Data,
+    /// The poller refuses it because it is ready at any time.
+    AlwaysReady,
 }
 
 /// What an attempt to read came to.
@@ -51,82 +90,149 @@ pub enum Read {
 }
 
 impl Connection {
-    /// A connection for a foreign descriptor, which is not read yet.
-    pub fn bound(id: Id, owner: Owner, source: Foreign) -> Connection {
+    pub fn new(socket: Arc<Socket>) -> Connection {
         Connection {
-            id,
-            owner,
-            state: State::Bound,
-            source,
-            reading: false,
-            watched: false,
-            always_ready: false,
+            socket,
+            role: Role::Opening,
+            source: None,
+            reading: true,
+            readable: false,
+            writable: false,
+            hung_up: false,
+            ending: false,
+            unstarted: false,
+            told: false,
+            failed: false,
+            nodelay: false,
             queued: false,
+            watched: Watched::No,
             size: ReadSize::default(),
         }
     }
 
+    pub fn id(&self) -> Id {
+        self.socket.id()
+    }
+
+    pub fn owner(&self) -> Owner {
+        self.socket.owner()
+    }
+
     pub fn event(&self, what: What) -> Event {
         Event {
-            id: self.id,
-            owner: self.owner,
+            id: self.id(),
+            owner: self.owner(),
             what,
         }
     }
 
-    pub fn is_reading(&self) -> bool {
-        self.reading
+    /// Whether serving it may bring something.
+    pub fn is_due(&self) -> bool {
+        self.readable && self.reading
     }
 
-    /// Begins to read. `Ok(true)` says that the socket is to be tried now,
-    /// without waiting for the poller.
+    /// Has the poller watch a new descriptor, for everything.
     ///
     /// # Errors
     /// The poller refuses the descriptor, and not because it is always ready.
-    pub fn resume(&mut self, registry: &Registry) -> io::Result<bool> {
-        if !self.watched && !self.always_ready {
-            let token = Token(self.id as usize);
-            let fd = self.source.as_raw_fd();
-            match registry.register(&mut SourceFd(&fd), token, Interest::READABLE) {
-                Ok(()) => self.watched = true,
-                // What epoll says to files and to devices that cannot be waited for.
-                Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                    self.always_ready = true;
-                }
-                Err(error) => return Err(error),
+    pub fn watch(&mut self, registry: &Registry, source: Arc<Source>) -> io::Result<()> {
+        let interest = match *source {
+            Source::Listener(_) => Interest::READABLE,
+            _ => Interest::READABLE | Interest::WRITABLE,
+        };
+        let token = Token(self.id() as usize);
+        match registry.register(&mut SourceFd(&source.as_raw_fd()), token, interest) {
+            Ok(()) => self.watched = Watched::Data,
+            // What epoll says to files and to devices that cannot be waited for.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                self.watched = Watched::AlwaysReady;
+                self.readable = true;
+            }
+            Err(error) => return Err(error),
+        }
+        if let Source::Foreign(foreign) = &*source {
+            // The poller may not speak of what is there already.
+            self.readable |= foreign.look_at_once();
+        }
+        self.source = Some(source);
+        Ok(())
+    }
+
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// The poller refuses the descriptor.
+    pub fn resume(&mut self, registry: &Registry) -> io::Result<()> {
+        if self.watched == Watched::Room
+            && let Some(source) = &self.source
+        {
+            let token = Token(self.id() as usize);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            // It says at once what is there.
+            registry.reregister(&mut SourceFd(&source.as_raw_fd()), token, interest)?;
+            self.watched = Watched::Data;
+        }
+        if let Some(Source::Foreign(foreign)) = self.source.as_deref() {
+            self.readable |= foreign.look_at_once();
+        }
+        self.set_reading(true);
+        Ok(())
+    }
+
+    /// Stops reading. Not watching for data at all keeps a busy peer from waking
+    /// the polling thread for nothing.
+    pub fn pause(&mut self, registry: &Registry) {
+        if !self.reading {
+            return;
+        }
+        self.set_reading(false);
+        if self.watched == Watched::Data
+            && let Some(source) = &self.source
+            && !matches!(**source, Source::Listener(_))
+        {
+            let token = Token(self.id() as usize);
+            let fd = source.as_raw_fd();
+            let changed = registry.reregister(&mut SourceFd(&fd), token, Interest::WRITABLE);
+            // It fails only if a foreign descriptor was closed by its opener,
+            // which has taken it out of the poller as well.
+            if changed.is_ok() {
+                self.watched = Watched::Room;
             }
         }
-        self.reading = true;
-        Ok(self.always_ready || self.source.look_at_once())
     }
 
-    /// Stops reading. Not watching the descriptor at all keeps a busy peer
-    /// from waking the polling thread for nothing.
-    pub fn pause(&mut self, registry: &Registry) {
-        self.reading = false;
-        self.unwatch(registry);
+    fn set_reading(&mut self, reading: bool) {
+        self.reading = reading;
+        self.socket.reading.store(reading, Ordering::Relaxed);
     }
 
-    /// Takes the descriptor away from the poller, for the time being or before
-    /// the connection is dropped.
+    /// Whether it reads at all, once it is open.
+    pub fn begin_reading(&mut self, reading: bool) {
+        self.set_reading(reading);
+    }
+
+    /// Takes a descriptor away from the poller that somebody else may still have
+    /// open. One that is ours leaves the poller when it is closed.
     pub fn unwatch(&mut self, registry: &Registry) {
-        if self.watched {
-            self.watched = false;
-            let fd = self.source.as_raw_fd();
-            // It fails only if its opener has closed the descriptor, which has
-            // taken it out of the poller as well.
-            let _ = registry.deregister(&mut SourceFd(&fd));
+        if matches!(self.watched, Watched::Data | Watched::Room)
+            && let Some(source) = &self.source
+            && let Source::Foreign(_) = **source
+        {
+            let _ = registry.deregister(&mut SourceFd(&source.as_raw_fd()));
         }
+        self.watched = Watched::No;
     }
 
-    /// Reads once. The poller reports each change once, so after
-    /// [`Read::Data`] the socket has to be read again.
+    /// Reads once. Afterwards `readable` says whether there may be more.
     pub fn read(&mut self) -> Read {
+        let Some(source) = &self.source else {
+            return Read::Empty;
+        };
         let Some(mut block) = Block::new(self.size.get()) else {
             return Read::Failed(io::ErrorKind::OutOfMemory.into());
         };
         let count = loop {
-            match self.source.read(block.spare()) {
+            match source.read(block.spare()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
@@ -134,12 +240,18 @@ impl Connection {
         match count {
             Ok(0) => Read::End,
             Ok(count) => {
+                if count < self.size.get() && source.short_read_means_empty() && !self.ending {
+                    self.readable = false;
+                }
                 // SAFETY: read has just initialised the first count bytes.
                 unsafe { block.advance(count) };
                 self.size.took(count);
                 Read::Data(block)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Empty,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Read::Empty
+            }
             Err(error) => Read::Failed(error),
         }
     }
@@ -148,7 +260,7 @@ impl Connection {
 /// How much memory to read into: doubled when it was filled, halved when less
 /// than half was used.
 #[derive(Debug)]
-struct ReadSize(usize);
+struct ReadSize(u32);
 
 impl Default for ReadSize {
     fn default() -> Self {
@@ -158,13 +270,13 @@ impl Default for ReadSize {
 
 impl ReadSize {
     fn get(&self) -> usize {
-        self.0
+        self.0 as usize
     }
 
     fn took(&mut self, count: usize) {
-        if count == self.0 {
+        if count == self.get() {
             self.0 = (self.0 * 2).min(MAX_READ);
-        } else if count * 2 < self.0 {
+        } else if count * 2 < self.get() {
             self.0 = (self.0 / 2).max(MIN_READ);
         }
     }
@@ -196,6 +308,6 @@ mod tests {
         for _ in 0..100 {
             size.took(size.get());
         }
-        assert_eq!(size.get(), MAX_READ);
+        assert_eq!(size.get(), MAX_READ as usize);
     }
 }

@@ -16,9 +16,9 @@
 //!
 //! A foreign descriptor is never closed here: it is its opener's.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A foreign descriptor, ready to be read without blocking.
 #[derive(Debug)]
@@ -69,6 +69,39 @@ impl Foreign {
     /// whose last writer left before we opened it counts as never written.
     pub fn look_at_once(&self) -> bool {
         self.kind == Kind::Pipe
+    }
+
+    /// A socket, for which there are calls that others do not take.
+    pub fn is_socket(&self) -> bool {
+        self.kind == Kind::Socket
+    }
+
+    /// Sets TCP_NODELAY.
+    pub fn set_nodelay(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is open, as its opener vouches until we let go.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.as_raw_fd()) };
+        socket2::SockRef::from(&fd).set_tcp_nodelay(true)
+    }
+
+    /// Writes without blocking. A pipe that nobody reads any more is an error
+    /// here, since a node ignores SIGPIPE.
+    pub fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let fd = self.as_raw_fd();
+        let count = if self.kind == Kind::Socket {
+            // SAFETY: all zeros is a message header without anything.
+            let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+            header.msg_iov = slices.as_ptr().cast_mut().cast();
+            header.msg_iovlen = slices.len() as _;
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            // SAFETY: IoSlice is an iovec, as std says, of memory that is lent
+            // for the call, which does not write through the header.
+            unsafe { libc::sendmsg(fd, &header, flags) }
+        } else {
+            let count = slices.len().try_into().unwrap_or(libc::c_int::MAX);
+            // SAFETY: as above.
+            unsafe { libc::writev(fd, slices.as_ptr().cast(), count) }
+        };
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
     /// Reads into `buffer`: the count of bytes, which are then initialised;

@@ -7,8 +7,9 @@ use core::ffi::{c_char, c_int, c_void};
 use skynet_abi::PTYPE_SOCKET;
 use skynet_abi::mq::MESSAGE_TYPE_SHIFT;
 use skynet_abi::socket::{
-    SKYNET_SOCKET_TYPE_CLOSE, SKYNET_SOCKET_TYPE_CONNECT, SKYNET_SOCKET_TYPE_DATA,
-    SKYNET_SOCKET_TYPE_ERROR, skynet_socket_message,
+    SKYNET_SOCKET_TYPE_ACCEPT, SKYNET_SOCKET_TYPE_CLOSE, SKYNET_SOCKET_TYPE_CONNECT,
+    SKYNET_SOCKET_TYPE_DATA, SKYNET_SOCKET_TYPE_ERROR, SKYNET_SOCKET_TYPE_UDP,
+    SKYNET_SOCKET_TYPE_WARNING, skynet_socket_message,
 };
 use std::ptr::{NonNull, null_mut};
 
@@ -32,14 +33,26 @@ impl Packed {
     pub fn new(event: Event) -> Option<Packed> {
         let id = event.id;
         match event.what {
-            What::Open(text) => Packed::with_text(SKYNET_SOCKET_TYPE_CONNECT, id, &text),
-            What::Error(text) => Packed::with_text(SKYNET_SOCKET_TYPE_ERROR, id, &text),
-            What::Close => Packed::with_buffer(SKYNET_SOCKET_TYPE_CLOSE, id, None),
-            What::Data(block) => Packed::with_buffer(SKYNET_SOCKET_TYPE_DATA, id, Some(block)),
+            What::Open { text, port } => {
+                Packed::with_text(SKYNET_SOCKET_TYPE_CONNECT, id, port.into(), &text)
+            }
+            What::Accept { new, text } => {
+                Packed::with_text(SKYNET_SOCKET_TYPE_ACCEPT, id, new, &text)
+            }
+            What::Error(text) => Packed::with_text(SKYNET_SOCKET_TYPE_ERROR, id, 0, &text),
+            What::Close => Packed::with_buffer(SKYNET_SOCKET_TYPE_CLOSE, id, 0, None),
+            What::Data(block) => {
+                let len = block.len();
+                Packed::with_buffer(SKYNET_SOCKET_TYPE_DATA, id, len, Some(block))
+            }
+            What::Datagram { block, len } => {
+                Packed::with_buffer(SKYNET_SOCKET_TYPE_UDP, id, len, Some(block))
+            }
+            What::Warning(kib) => Packed::with_buffer(SKYNET_SOCKET_TYPE_WARNING, id, kib, None),
         }
     }
 
-    fn with_text(type_: c_int, id: Id, text: &str) -> Option<Packed> {
+    fn with_text(type_: c_int, id: Id, ud: c_int, text: &str) -> Option<Packed> {
         let text = &text.as_bytes()[..text.len().min(MAX_TEXT)];
         // The size tells where the text ends; the zero is for those who read it
         // as a C string.
@@ -48,15 +61,15 @@ impl Packed {
         block.extend(text);
         block.extend(&[0]);
         let size = block.len() - 1;
-        Some(Packed::fill(block, size, type_, id, 0, null_mut()))
+        Some(Packed::fill(block, size, type_, id, ud, null_mut()))
     }
 
-    fn with_buffer(type_: c_int, id: Id, data: Option<Block>) -> Option<Packed> {
+    fn with_buffer(type_: c_int, id: Id, ud: usize, data: Option<Block>) -> Option<Packed> {
         let mut block = Block::new(size_of::<skynet_socket_message>())?;
         block.extend(&[0; size_of::<skynet_socket_message>()]);
         let size = block.len();
-        // What one read brings is at most the largest buffer, far below c_int's end.
-        let ud = data.as_ref().map_or(0, Block::len) as c_int;
+        // Only a warning about 2 TiB could be cut off here.
+        let ud = c_int::try_from(ud).unwrap_or(c_int::MAX);
         let buffer = data.map_or(null_mut(), |data| data.into_raw().as_ptr().cast());
         Some(Packed::fill(block, size, type_, id, ud, buffer))
     }
@@ -141,13 +154,24 @@ mod tests {
 
     #[test]
     fn layout() {
-        let text = "x".repeat(1000);
+        let open = |text: &'static str, port| What::Open {
+            text: text.into(),
+            port,
+        };
+        let accept = What::Accept {
+            new: 9,
+            text: "1.2.3.4:5".into(),
+        };
+        let long = What::Error("x".repeat(1000).into());
         let cases = [
-            (What::Close, 0, SKYNET_SOCKET_TYPE_CLOSE),
-            (What::Open("binding".into()), 7, SKYNET_SOCKET_TYPE_CONNECT),
-            (What::Error(text.into()), MAX_TEXT, SKYNET_SOCKET_TYPE_ERROR),
+            (What::Close, SKYNET_SOCKET_TYPE_CLOSE, 0, 0),
+            (open("binding", 0), SKYNET_SOCKET_TYPE_CONNECT, 0, 7),
+            (open("0.0.0.0", 80), SKYNET_SOCKET_TYPE_CONNECT, 80, 7),
+            (accept, SKYNET_SOCKET_TYPE_ACCEPT, 9, 9),
+            (long, SKYNET_SOCKET_TYPE_ERROR, 0, MAX_TEXT),
+            (What::Warning(1024), SKYNET_SOCKET_TYPE_WARNING, 1024, 0),
         ];
-        for (what, length, type_) in cases {
+        for (what, type_, ud, length) in cases {
             let event = Event {
                 id: 5,
                 owner: 1,
@@ -161,7 +185,7 @@ mod tests {
             assert_eq!(packed.size, size_of::<skynet_socket_message>() + length);
             // SAFETY: packed is whole.
             let message = unsafe { *packed.message.as_ref() };
-            assert_eq!((message.type_, message.id, message.ud), (type_, 5, 0));
+            assert_eq!((message.type_, message.id, message.ud), (type_, 5, ud));
             assert!(message.buffer.is_null());
         }
     }
@@ -179,5 +203,20 @@ mod tests {
         let packed = Packed::new(event).unwrap();
         assert_eq!(packed.bytes(), b"abc");
         assert_eq!(packed.bytes().as_ptr(), start);
+    }
+    #[test]
+    fn datagrams_count_without_their_address() {
+        let mut block = Block::new(64).unwrap();
+        block.extend(b"abc\x01\x00\x50\x7f\x00\x00\x01");
+        let packed = Packed::new(Event {
+            id: 5,
+            owner: 1,
+            what: What::Datagram { block, len: 3 },
+        })
+        .unwrap();
+        assert_eq!(packed.bytes(), b"abc");
+        // SAFETY: packed is whole.
+        let message = unsafe { *packed.message.as_ref() };
+        assert_eq!((message.type_, message.ud), (SKYNET_SOCKET_TYPE_UDP, 3));
     }
 }

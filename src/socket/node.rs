@@ -1,16 +1,22 @@
 //! The node's own server, whose sockets belong to services.
 
-use super::event::{Event, Id, Owner, Polled};
+use super::event::{Driven, Event, Id, Owner, Polled, What};
+use super::info::Info;
 use super::message::Packed;
+use super::outgoing::{Buffer, Priority};
 use super::server::Server;
+use super::socket::Refused;
 use crate::error::{Error, Result};
 use crate::runtime::message::Message;
 use crate::runtime::node;
 use crate::sync::Arc;
 use once_cell::sync::OnceCell;
 use skynet_abi::mq::skynet_message;
+use std::ffi::CStr;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::RwLock;
+use std::time::Duration;
 
 /// The node's server while there is one: between [`init`] and [`free`].
 static SERVER: OnceCell<RwLock<Option<Arc<Server>>>> = OnceCell::new();
@@ -77,7 +83,59 @@ fn poll_for(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<P
         Polled::Interrupted => return Ok(Progress::More),
         Polled::Event { event, slept } => (event, slept),
     };
+    send_on(&server, event, deliver)?;
+    Ok(if slept {
+        Progress::Delivered
+    } else {
+        Progress::More
+    })
+}
+
+/// Carries out what was asked of the node's sockets and serves them, for as long
+/// as something is due, and puts the events into the services' mailboxes. If
+/// there is nothing, waits at most `timeout`, without limit if there is none.
+/// Returns at once if another thread is at it. See [`Server::drive`].
+///
+/// # Errors
+/// As [`poll`].
+pub fn drive(timeout: Option<Duration>) -> Result<Driven> {
+    let server = server()?;
+    let mut failed = Ok(());
+    let driven = server.drive(timeout, &mut |event| {
+        if let Err(error) = send_on(&server, event, push) {
+            failed = Err(error);
+        }
+    })?;
+    failed?;
+    Ok(driven)
+}
+
+/// Has the thread that polls the node's sockets, or the next one that does,
+/// return soon. Without a server nobody does.
+pub fn interrupt() -> Result<()> {
+    match server() {
+        Ok(server) => server.interrupt(),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Whether any socket of the node is open, or about to be.
+pub fn has_sockets() -> bool {
+    server().is_ok_and(|server| server.has_sockets())
+}
+
+/// Gives an event to its service. If that is gone, the socket is closed, as
+/// nobody else would do it, and a connection that it would have heard of, too.
+fn send_on(
+    server: &Server,
+    event: Event,
+    deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>,
+) -> Result<()> {
     let Event { id, owner, .. } = event;
+    let accepted = match event.what {
+        What::Accept { new, .. } => Some(new),
+        _ => None,
+    };
     let delivered = match Packed::new(event) {
         Some(packed) => deliver(owner as u32, packed).is_ok(),
         None => {
@@ -88,12 +146,11 @@ fn poll_for(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<P
     };
     if !delivered {
         server.abandon(owner, id)?;
+        if let Some(new) = accepted {
+            server.abandon(owner, new)?;
+        }
     }
-    Ok(if slept {
-        Progress::Delivered
-    } else {
-        Progress::More
-    })
+    Ok(())
 }
 
 fn push(handle: u32, packed: Packed) -> Result<(), Packed> {
@@ -135,6 +192,63 @@ pub fn run() {
 /// Takes a foreign descriptor in for a service; see [`Server::bind`].
 pub fn bind(handle: u32, fd: RawFd) -> Result<Id> {
     server()?.bind(handle as Owner, fd)
+}
+
+/// Connects for a service; see [`Server::connect`].
+pub fn connect(handle: u32, host: &CStr, port: i32) -> Result<Id> {
+    server()?.connect(handle as Owner, host, port)
+}
+
+/// Listens for a service; see [`Server::listen`].
+pub fn listen(handle: u32, host: Option<&CStr>, port: i32, backlog: i32) -> Result<Id> {
+    server()?.listen(handle as Owner, host, port, backlog)
+}
+
+/// Opens a socket for datagrams; see [`Server::udp`].
+pub fn udp(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
+    server()?.udp(handle as Owner, host, port)
+}
+
+/// Opens a socket for datagrams at an address; see [`Server::udp_listen`].
+pub fn udp_listen(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
+    server()?.udp_listen(handle as Owner, host, port)
+}
+
+/// Opens a socket for datagrams to an address; see [`Server::udp_dial`].
+pub fn udp_dial(handle: u32, host: &CStr, port: i32) -> Result<Id> {
+    server()?.udp_dial(handle as Owner, host, port)
+}
+
+/// Sets where datagrams go by default; see [`Server::udp_connect`].
+pub fn udp_connect(id: Id, host: &CStr, port: i32) -> Result<()> {
+    server()?.udp_connect(id, host, port)
+}
+
+/// Sends on a socket; see [`Server::send`].
+///
+/// # Errors
+/// The socket is gone or closed, or there is no server.
+#[inline]
+pub fn send(id: Id, buffer: Buffer, priority: Priority) -> Result<(), Refused> {
+    server().map_err(|_| Refused)?.send(id, buffer, priority)
+}
+
+/// Sends a datagram; see [`Server::udp_send`].
+///
+/// # Errors
+/// As [`send`], or it is no socket for datagrams to this address.
+pub fn udp_send(id: Id, to: Option<SocketAddr>, buffer: Buffer) -> Result<(), Refused> {
+    server().map_err(|_| Refused)?.udp_send(id, to, buffer)
+}
+
+/// Asks for small segments to be sent at once; see [`Server::nodelay`].
+pub fn nodelay(id: Id) -> Result<()> {
+    server()?.nodelay(id)
+}
+
+/// What the node's sockets are doing; see [`Server::info`].
+pub fn info() -> Result<Vec<Info>> {
+    Ok(server()?.info())
 }
 
 /// Reads from a socket on behalf of a service; see [`Server::start`].

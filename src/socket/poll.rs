@@ -1,4 +1,4 @@
-//! The polling thread's side of a server.
+//! The polling thread's side of a server: the loop.
 //!
 //! The operating system's poller reports a change once (it is edge triggered),
 //! so a socket that was reported stands in `ready` until a read finds nothing.
@@ -6,47 +6,58 @@
 //! asked for newcomers, without sleeping. The thread sleeps when `ready` and
 //! the requests are both empty.
 
-use super::connection::{Connection, Read, State};
-use super::event::{Event, Id, Owner, Polled, What, text};
-use super::foreign::Foreign;
-use super::ids::Ids;
-use super::request::{Manner, Request, Requests};
+use super::clock::Clock;
+use super::connection::Connection;
+use super::event::{Driven, Event, Id, Polled};
+use super::request::{Request, Requests};
+use super::table::{ById, Table};
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 use mio::{Events, Poll, Token, Waker};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::RawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Not an id's.
 const WAKER: Token = Token(usize::MAX);
 /// Changes to be taken from the operating system at a time.
 const BATCH: usize = 256;
+/// Events after which [`Poller::drive`] returns although more is due.
+const MAX_EVENTS: usize = 256;
+/// How long a listening socket waits for descriptors before it tries again.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What both sides of a server use.
 #[derive(Debug)]
 pub struct Shared {
-    pub ids: Ids,
+    pub table: Table,
     pub requests: Requests,
+    pub clock: Clock,
 }
 
 /// The connections, and whose turn it is.
 #[derive(Debug)]
 pub struct Poller {
-    shared: Arc<Shared>,
-    poll: Poll,
+    pub(super) shared: Arc<Shared>,
+    pub(super) poll: Poll,
     events: Events,
-    connections: HashMap<Id, Connection>,
-    ready: VecDeque<Id>,
+    pub(super) connections: ById<Connection>,
+    pub(super) ready: VecDeque<Id>,
     /// How many of `ready` are left in this round.
     turns: usize,
     /// Requests that have been taken from the queue.
     requests: VecDeque<Request>,
+    /// Events that nobody has taken yet.
+    pub(super) out: VecDeque<Event>,
+    /// Listening sockets that could not accept for want of descriptors or memory.
+    stalled: Vec<Id>,
+    retry_at: Option<Instant>,
+    /// Room for the largest datagram, once there was one.
+    pub(super) datagram: Vec<u8>,
 }
 
 impl Poller {
-    pub fn new() -> Result<Poller> {
+    pub fn new(clock: Clock) -> Result<Poller> {
         let failed = |source| Error::Io {
             what: String::from("creating the socket server's poller"),
             source,
@@ -55,15 +66,20 @@ impl Poller {
         let waker = Waker::new(poll.registry(), WAKER).map_err(failed)?;
         Ok(Poller {
             shared: Arc::new(Shared {
-                ids: Ids::default(),
+                table: Table::new(),
                 requests: Requests::new(waker),
+                clock,
             }),
             poll,
             events: Events::with_capacity(BATCH),
-            connections: HashMap::new(),
+            connections: ById::default(),
             ready: VecDeque::new(),
             turns: 0,
             requests: VecDeque::new(),
+            out: VecDeque::new(),
+            stalled: Vec::new(),
+            retry_at: None,
+            datagram: Vec::new(),
         })
     }
 
@@ -78,190 +94,186 @@ impl Poller {
     pub fn poll(&mut self) -> Result<Polled> {
         let mut slept = false;
         loop {
-            if self.requests.is_empty() {
-                self.shared.requests.take(&mut self.requests);
+            if let Some(event) = self.out.pop_front() {
+                return Ok(Polled::Event { event, slept });
             }
-            while let Some(request) = self.requests.pop_front() {
+            if let Some(request) = self.next_request() {
                 if matches!(request, Request::Exit) {
                     return Ok(Polled::Exit);
                 }
-                if let Some(event) = self.carry_out(request) {
-                    return Ok(Polled::Event { event, slept });
+                self.carry_out(request);
+            } else if self.turns > 0 {
+                self.serve_next();
+            } else {
+                if !self.wait(None)? || self.shared.requests.take_interrupt() {
+                    return Ok(Polled::Interrupted);
                 }
-            }
-            if let Some(event) = self.read_next() {
-                return Ok(Polled::Event { event, slept });
-            }
-            if self.turns == 0 {
-                match self.wait() {
-                    Ok(()) => slept = true,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                        return Ok(Polled::Interrupted);
-                    }
-                    Err(source) => {
-                        return Err(Error::Io {
-                            what: String::from("waiting for sockets"),
-                            source,
-                        });
-                    }
-                }
+                slept = true;
             }
         }
+    }
+
+    /// Carries out what was asked for, and serves what is due. If that brings
+    /// nothing, waits once, for at most `timeout`.
+    ///
+    /// # Errors
+    /// The operating system's poller failed.
+    pub fn drive(
+        &mut self,
+        timeout: Option<Duration>,
+        deliver: &mut dyn FnMut(Event),
+    ) -> Result<Driven> {
+        let mut count = 0;
+        let mut waited = false;
+        loop {
+            while let Some(event) = self.out.pop_front() {
+                deliver(event);
+                count += 1;
+            }
+            if let Some(request) = self.next_request() {
+                if matches!(request, Request::Exit) {
+                    return Ok(Driven::Exit);
+                }
+                self.carry_out(request);
+            } else if self.turns > 0 && count < MAX_EVENTS {
+                self.serve_next();
+            } else if waited || count >= MAX_EVENTS {
+                return Ok(Driven::Done {
+                    delivered: count > 0,
+                    more: self.turns > 0 || !self.ready.is_empty(),
+                });
+            } else {
+                waited = true;
+                let timeout = if count > 0 {
+                    Some(Duration::ZERO)
+                } else {
+                    timeout
+                };
+                self.wait(timeout)?;
+                self.shared.requests.take_interrupt();
+            }
+        }
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        if self.requests.is_empty() {
+            self.shared.requests.take(&mut self.requests);
+        }
+        self.requests.pop_front()
     }
 
     /// Fetches what has changed; sleeps for it if there is nothing else to do.
-    /// Then a new round begins.
-    fn wait(&mut self) -> io::Result<()> {
-        if self.ready.is_empty() && self.shared.requests.fall_asleep() {
-            let result = self.poll.poll(&mut self.events, None);
+    /// Then a new round begins. `false`: a signal handler ran.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        let until_retry = self
+            .retry_at
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        let may_sleep = self.ready.is_empty() && timeout != Some(Duration::ZERO);
+        let result = if may_sleep && self.shared.requests.fall_asleep() {
+            let timeout = [timeout, until_retry].into_iter().flatten().min();
+            let result = self.poll.poll(&mut self.events, timeout);
             self.shared.requests.wake_up();
-            result?;
+            result
         } else {
-            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))
+        };
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(source) => {
+                return Err(Error::Io {
+                    what: String::from("waiting for sockets"),
+                    source,
+                });
+            }
         }
         for event in &self.events {
-            // Every kind of change, an error or a hang-up as well, shows when
-            // the socket is read. The waker's token is no id.
+            // The waker's token is no id.
             let Ok(id) = Id::try_from(event.token().0) else {
                 continue;
             };
-            if let Some(connection) = self.connections.get_mut(&id) {
-                enqueue(&mut self.ready, id, connection);
-            }
-        }
-        self.turns = self.ready.len();
-        Ok(())
-    }
-
-    /// Reads from the sockets whose turn it is, until one has news.
-    fn read_next(&mut self) -> Option<Event> {
-        while self.turns > 0 {
-            self.turns -= 1;
-            let id = self.ready.pop_front()?;
-            // It may have been closed or paused since it was put here.
             let Some(connection) = self.connections.get_mut(&id) else {
                 continue;
             };
+            let (ending, closed) = (event.is_read_closed(), event.is_write_closed());
+            let hung_up = ending && closed;
+            connection.readable |= event.is_readable() || ending || event.is_error();
+            connection.writable |= event.is_writable() || closed;
+            connection.ending |= ending || event.is_error();
+            connection.hung_up |= hung_up;
+            if connection.has_news() {
+                enqueue(&mut self.ready, connection);
+            }
+        }
+        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.retry_stalled();
+        }
+        self.turns = self.ready.len();
+        Ok(true)
+    }
+
+    /// Serves the socket whose turn it is.
+    fn serve_next(&mut self) {
+        self.turns -= 1;
+        let Some(id) = self.ready.pop_front() else {
+            self.turns = 0;
+            return;
+        };
+        // It may have been closed since it was put here.
+        if let Some(connection) = self.connections.get_mut(&id) {
             connection.queued = false;
-            if !connection.is_reading() {
-                continue;
-            }
-            match connection.read() {
-                Read::Empty => {}
-                Read::Data(block) => {
-                    enqueue(&mut self.ready, id, connection);
-                    return Some(connection.event(What::Data(block)));
-                }
-                Read::End => {
-                    connection.pause(self.poll.registry());
-                    connection.state = State::ReadClosed;
-                    return Some(connection.event(What::Close));
-                }
-                Read::Failed(error) => {
-                    // Reading on would report it again and again.
-                    connection.pause(self.poll.registry());
-                    return Some(connection.event(What::Error(text(&error))));
-                }
-            }
-        }
-        None
-    }
-
-    fn carry_out(&mut self, request: Request) -> Option<Event> {
-        match request {
-            Request::Bind { id, owner, fd } => Some(self.bind(id, owner, fd)),
-            Request::Start { id, owner } => self.start(id, owner),
-            Request::Pause { id } => {
-                let connection = self.connections.get_mut(&id)?;
-                connection.pause(self.poll.registry());
-                None
-            }
-            // Nothing waits to be written, so that both manners are one.
-            Request::Close {
-                id,
-                manner: Manner::Orderly | Manner::AtOnce,
-            } => {
-                let connection = self.remove(id)?;
-                let told = connection.state == State::ReadClosed;
-                (!told).then(|| connection.event(What::Close))
-            }
-            Request::Abandon { id, owner } => {
-                if self.connections.get(&id)?.owner == owner {
-                    self.remove(id);
-                }
-                None
-            }
-            Request::Exit => None,
+            self.serve_guarded(id);
         }
     }
 
-    fn bind(&mut self, id: Id, owner: Owner, fd: RawFd) -> Event {
-        let bound = Foreign::new(fd).and_then(|source| {
-            let mut connection = Connection::bound(id, owner, source);
-            let try_now = connection.resume(self.poll.registry())?;
-            Ok((connection, try_now))
-        });
-        let what = match bound {
-            Ok((mut connection, try_now)) => {
-                if try_now {
-                    enqueue(&mut self.ready, id, &mut connection);
-                }
-                self.connections.insert(id, connection);
-                What::Open("binding".into())
-            }
-            Err(error) => {
-                self.shared.ids.release(id);
-                What::Error(text(&error))
-            }
-        };
-        Event { id, owner, what }
+    /// Puts a socket into the list of those to be served.
+    pub(super) fn enqueue(&mut self, id: Id) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            enqueue(&mut self.ready, connection);
+        }
     }
 
-    /// A bound descriptor stays with its owner, who is told nothing: data just
-    /// goes on. Whoever asks for a socket that is gone hears of it.
-    fn start(&mut self, id: Id, owner: Owner) -> Option<Event> {
-        let failed = |why| {
-            Some(Event {
-                id,
-                owner,
-                what: What::Error(why),
-            })
-        };
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return failed("invalid socket".into());
-        };
-        if connection.state == State::ReadClosed {
-            // The event that says so may still be on its way.
-            return failed("socket closed".into());
+    /// Notes a listening socket that cannot accept now.
+    pub(super) fn stall(&mut self, id: Id) {
+        if !self.stalled.contains(&id) {
+            self.stalled.push(id);
         }
-        match connection.resume(self.poll.registry()) {
-            Ok(true) => enqueue(&mut self.ready, id, connection),
-            Ok(false) => {}
-            Err(error) => return failed(text(&error)),
-        }
-        None
+        self.retry_at = Some(Instant::now() + RETRY);
     }
 
-    fn remove(&mut self, id: Id) -> Option<Connection> {
-        let mut connection = self.connections.remove(&id)?;
-        connection.unwatch(self.poll.registry());
-        self.shared.ids.release(id);
-        Some(connection)
+    /// Whether the listening socket is noted as one that cannot accept.
+    pub(super) fn is_stalled(&self, id: Id) -> bool {
+        self.stalled.contains(&id)
+    }
+
+    /// A listening socket has accepted again.
+    pub(super) fn recovered(&mut self, id: Id) {
+        self.stalled.retain(|stalled| *stalled != id);
+    }
+
+    /// Has the listening sockets try again that could not accept.
+    pub(super) fn retry_stalled(&mut self) {
+        self.retry_at = None;
+        for index in 0..self.stalled.len() {
+            self.enqueue(self.stalled[index]);
+        }
     }
 }
 
 impl Drop for Poller {
     fn drop(&mut self) {
-        // Descriptors that are not ours outlive the poller.
         for connection in self.connections.values_mut() {
+            // Descriptors that are not ours outlive the poller.
             connection.unwatch(self.poll.registry());
+            // Whoever sends from now on hears that the socket is gone.
+            drop(connection.socket.end());
         }
     }
 }
 
-fn enqueue(ready: &mut VecDeque<Id>, id: Id, connection: &mut Connection) {
+fn enqueue(ready: &mut VecDeque<Id>, connection: &mut Connection) {
     if !connection.queued {
         connection.queued = true;
-        ready.push_back(id);
+        ready.push_back(connection.id());
     }
 }

@@ -54,7 +54,7 @@ impl Harness {
         let event = self.next();
         assert_eq!(event.id, id);
         assert!(
-            matches!(&event.what, What::Open(text) if text == "binding"),
+            matches!(&event.what, What::Open { text, port: 0 } if text == "binding"),
             "{event:?}"
         );
     }
@@ -370,7 +370,7 @@ fn endless_file_starves_nobody() {
             assert!(Instant::now() < deadline, "nothing from the other socket");
         }
     };
-    until(|what| matches!(what, What::Open(_)));
+    until(|what| matches!(what, What::Open { .. }));
     theirs.write_all(b"me too").unwrap();
     until(|what| matches!(what, What::Data(_)));
     harness.server.close(endless).unwrap();
