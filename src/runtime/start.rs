@@ -262,11 +262,11 @@ impl Threads {
                 let _ = send::deliver_timeout(handle, session);
             });
         })?);
-        threads
-            .others
-            .push(spawn("socket", THREAD_SOCKET, socket::node::run)?);
         let scheduler = scheduler::get()?;
         let workers = scheduler.start(count)?;
+        threads
+            .others
+            .push(spawn("socket", THREAD_SOCKET, || scheduler.stand_in())?);
         threads
             .others
             .push(spawn("monitor", THREAD_MONITOR, || scheduler.watch())?);
@@ -294,8 +294,6 @@ impl Threads {
         if let Ok(timer) = timer::timer() {
             timer.stop();
         }
-        // Without a socket server there is nothing to stop.
-        let _ = socket::node::exit();
         self.signals.stop();
         for thread in self.others {
             // A panic has been reported by its thread.

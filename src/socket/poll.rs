@@ -12,10 +12,10 @@ use super::event::{Driven, Event, Id, Polled};
 use super::request::{Request, Requests};
 use super::table::{ById, Table};
 use crate::error::{Error, Result};
-use crate::sync::Arc;
 use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Not an id's.
