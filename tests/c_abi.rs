@@ -61,6 +61,24 @@ mod programs {
         posix_memalign
         register
         send
+        socket_accept
+        socket_bind
+        socket_buffers
+        socket_connect
+        socket_early
+        socket_halfclose
+        socket_ids
+        socket_info
+        socket_limit
+        socket_listen
+        socket_objects
+        socket_poll
+        socket_priority
+        socket_resolve
+        socket_servers
+        socket_sizes
+        socket_udp
+        socket_warning
         start
         timer
     }
@@ -86,6 +104,11 @@ mod services {
         shutdown
         sigterm
         smoke
+        socket_dead
+        socket_echo
+        socket_messages
+        socket_soak
+        socket_transfer
         stuck
         watch
     }
@@ -103,7 +126,7 @@ fn every_file_is_run() {
     }
 }
 
-/// Every function of the twelve headers is used by at least one C object.
+/// Every function of the fifteen headers is used by at least one C object.
 #[test]
 fn every_symbol_is_called() {
     let declared = toolchain::declared_symbols();
