@@ -7,7 +7,7 @@
 //!   executable, with several threads.
 //! - `tests/c/programs`: each is a `main` of its own, linked to `libskynet.a` and
 //!   to `libskynet.so`, without Lua unless it says `link=lua`.
-//! - `tests/c/modules`: C services that the tests launch.
+//! - `tests/c/modules`: C services, and one in C++, that the tests launch.
 //!
 //! With the feature `system-malloc` the programs, and a selection of the services,
 //! run under valgrind; `ci/memcheck` does that.
@@ -94,11 +94,13 @@ mod services {
         churn
         clock
         conserve
+        cpplog
         endless
         lastwords
         logfile
         noprofile
         order
+        parties
         profile
         shared
         shutdown
@@ -112,6 +114,13 @@ mod services {
         stuck
         watch
     }
+}
+
+/// A Lua service of the executable loads a C module that speaks on sockets.
+#[cfg(all(feature = "standalone", not(feature = "system-malloc")))]
+#[test]
+fn lua_module() {
+    support::run_lua_service("socket_module", "sockets");
 }
 
 #[test]

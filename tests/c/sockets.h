@@ -48,6 +48,7 @@ static void waited_in_vain(int signal) {
 __attribute__((unused))
 static void waiting(const char *what) {
     sockets_waiting = what;
+    signal(SIGALRM, waited_in_vain);
     alarm(getenv("CTEST_PATIENCE") ? atoi(getenv("CTEST_PATIENCE")) : PATIENCE);
 }
 

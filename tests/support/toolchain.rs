@@ -46,6 +46,15 @@ pub fn modules() -> &'static Path {
                 succeed(command);
             }
         }
+        for name in case::names_with("modules", "cpp") {
+            let mut command = cpp_compiler();
+            command
+                .args(["-fPIC", "-shared"])
+                .arg(source("modules", &name).with_extension("cpp"))
+                .arg("-o")
+                .arg(directory.join(&name).with_extension("so"));
+            succeed(command);
+        }
         directory
     })
 }
@@ -69,6 +78,20 @@ pub fn program(name: &str, link: &str, lua: bool) -> PathBuf {
     command.args(["-lgcc_s", "-lm", "-ldl", "-lrt"]);
     succeed(command);
     target
+}
+
+/// Compiles a Lua module in C of `tests/lua` into a directory.
+#[cfg(feature = "standalone")]
+pub fn lua_module(name: &str, directory: &Path) {
+    let headers = lua_library().with_file_name("lua");
+    let mut command = compiler();
+    command
+        .args(["-fPIC", "-shared", "-I"])
+        .arg(headers)
+        .arg(case::root().with_file_name("lua").join(name).with_extension("c"))
+        .arg("-o")
+        .arg(directory.join(name).with_extension("so"));
+    succeed(command);
 }
 
 /// The functions of the fifteen headers: names of exports.txt that occur there.
@@ -120,18 +143,22 @@ pub fn undefined_symbols() -> BTreeSet<String> {
 }
 
 fn compiler() -> Command {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let mut command = compiler_of("CC", "cc");
+    command.arg("-std=gnu11");
     command
-        .args([
-            "-std=gnu11",
-            "-g",
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pthread",
-        ])
+}
+
+fn cpp_compiler() -> Command {
+    let mut command = compiler_of("CXX", "c++");
+    command.arg("-std=c++17");
+    command
+}
+
+fn compiler_of(variable: &str, usual: &str) -> Command {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(env::var_os(variable).unwrap_or_else(|| usual.into()));
+    command
+        .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"])
         .arg("-I")
         .arg(manifest.join("include"))
         .arg("-I")
