@@ -96,7 +96,7 @@ logger = "silent"
 bootstrap = "snlua $name"
 luaservice = "$lua/?.lua"
 lualoader = "$here/../../lualib/loader.lua"
-lua_path = ""
+lua_path = "$here/../../lualib/?.lua;$here/../../lualib/?/init.lua"
 lua_cpath = "$scratch/?.so;$skynet/luaclib/?.so"
 cpath = "$work/modules/?.so;$skynet/cservice/?.so"
 END
