@@ -66,6 +66,7 @@ mod programs {
         socket_buffers
         socket_connect
         socket_early
+        socket_file
         socket_halfclose
         socket_ids
         socket_info

@@ -88,7 +88,12 @@ pub fn lua_module(name: &str, directory: &Path) {
     command
         .args(["-fPIC", "-shared", "-I"])
         .arg(headers)
-        .arg(case::root().with_file_name("lua").join(name).with_extension("c"))
+        .arg(
+            case::root()
+                .with_file_name("lua")
+                .join(name)
+                .with_extension("c"),
+        )
         .arg("-o")
         .arg(directory.join(name).with_extension("so"));
     succeed(command);

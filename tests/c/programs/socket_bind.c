@@ -46,15 +46,6 @@ int main(int argc, char **argv) {
     settle(&node);
     show_info(node.server, id);
 
-    // What cannot be polled.
-    char path[4096];
-    snprintf(path, sizeof path, "%s/file", argv[2]);
-    int file = open(path, O_RDWR | O_CREAT, 0600);
-    CHECK(file >= 0);
-    id = named(socket_server_bind(node.server, 0xb4, file), "file");
-    struct event event = await(&node, id);
-    say("file: %s", event.type == SOCKET_ERR ? "an error" : "something else");
-    close(file);
     node_close(&node);
     return 0;
 }

@@ -77,8 +77,7 @@ static void node_closes(void) {
     socket_server_close(node.server, 0xaf, id);
     show_warnings(id);
     struct socket_info info = info_of(node.server, id);
-    say("type %d, reading %d, writing %d, more to write %d", info.type, info.reading, info.writing,
-        info.wbuffer > 0);
+    say("type %d, reading %d, writing %d", info.type, info.reading, info.writing);
     say("send while closing: %d", send_text(node.server, id, "too late"));
     say("low: %d", send_low(node.server, id, "too late", 8));
     socket_server_start(node.server, 0xaf, id);

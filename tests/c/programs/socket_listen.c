@@ -48,7 +48,9 @@ int main(int argc, char **argv) {
     say("port in use: %d", socket_server_listen(node.server, 1, "127.0.0.1", port, 32));
     say("not an address of this machine: %d",
         socket_server_listen(node.server, 1, "192.0.2.1", 0, 32));
-    say("not an address: %d", socket_server_listen(node.server, 1, "no address.invalid", 0, 32));
+    // A name that does not exist is an error at once, or when it has been looked up.
+    int unknown = socket_server_listen(node.server, 1, "no address.invalid", 0, 32);
+    CHECK(unknown == -1 || await(&node, unknown).type == SOCKET_ERR);
 
     // Not started: the system accepts, the node does not, until it is.
     int quiet = named(socket_server_listen(node.server, 1, "127.0.0.1", 0, 32), "not started");

@@ -48,9 +48,11 @@ int main(int argc, char **argv) {
     node_open(&node);
     int peer, port, listener = peer_bind(SOCK_STREAM, "127.0.0.1", &port);
 
-    // The first fills what the system takes; all others wait behind it.
+    // The first fills what the system takes; all others wait behind it. (The reference
+    // takes one that comes next for a high one, whatever it is.)
     int id = connected(listener, port, &peer);
     queue(id, 'A', BIG, false);
+    queue(id, 'B', 10, false);
     queue(id, 'l', 10, true);
     queue(id, 'h', 10, false);
     queue(id, 'm', 10, true);
