@@ -239,6 +239,7 @@ impl Poller {
             }
             Err(error) => match error.raw_os_error() {
                 Some(libc::EAGAIN) => connection.readable = false,
+                _ if !source.has_waiting() => connection.readable = false,
                 // These are about the connection, which is gone, or about the
                 // call: there may be others.
                 Some(

@@ -28,7 +28,7 @@ const MAX_HOST: usize = 231;
 /// The requests fail if the polling thread cannot be woken.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Locked while a thread polls; a second one would wait for the first.
     poller: Mutex<Poller>,
     resolver: OnceLock<Resolver>,

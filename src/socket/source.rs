@@ -124,6 +124,18 @@ impl Source {
         Ok((Source::Stream(socket), address))
     }
 
+    /// Whether a connection waits to be accepted. Without descriptors accepting
+    /// fails although none does.
+    pub fn has_waiting(&self) -> bool {
+        let mut poll = libc::pollfd {
+            fd: self.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: there is one struct, which the call may change.
+        unsafe { libc::poll(&mut poll, 1, 0) > 0 }
+    }
+
     /// Reads bytes: their count, which are then initialised; 0 at the end.
     pub fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {

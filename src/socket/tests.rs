@@ -1,4 +1,11 @@
-//! A server with real descriptors: pipes, terminals, sockets, files.
+//! A server with real descriptors. Here: what the tests share, and foreign
+//! descriptors: pipes, terminals, sockets, files.
+
+mod drive;
+mod limits;
+mod soak;
+mod tcp;
+mod udp;
 
 use super::{Event, Id, Polled, Server, What};
 use std::ffi::CString;
@@ -6,6 +13,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::thread::JoinHandleExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -50,13 +58,26 @@ impl Harness {
         event
     }
 
+    /// The next event, as text: the kind, its id and what it says. Data is
+    /// counted only.
+    fn told(&self) -> String {
+        tell(&self.next())
+    }
+
+    fn expect(&self, wanted: impl AsRef<str>) {
+        assert_eq!(self.told(), wanted.as_ref());
+    }
+
+    /// The next events, in any order.
+    fn expect_all<const N: usize>(&self, mut wanted: [String; N]) {
+        let mut told = wanted.each_ref().map(|_| self.told());
+        told.sort();
+        wanted.sort();
+        assert_eq!(told, wanted);
+    }
+
     fn expect_open(&self, id: Id) {
-        let event = self.next();
-        assert_eq!(event.id, id);
-        assert!(
-            matches!(&event.what, What::Open { text, port: 0 } if text == "binding"),
-            "{event:?}"
-        );
+        self.expect(format!("open {id} binding"));
     }
 
     fn expect_close(&self, id: Id) {
@@ -95,10 +116,60 @@ impl Harness {
         self.expect_error(Id::MAX, "invalid socket");
     }
 
+    /// No event comes for so long; for what must not happen at any time.
+    fn expect_nothing_for(&self, time: Duration) {
+        if let Ok(event) = self.events.recv_timeout(time) {
+            panic!("{event:?}");
+        }
+    }
+
     fn bind(&self, fd: &impl AsRawFd) -> Id {
         let id = self.server.bind(OWNER, fd.as_raw_fd()).unwrap();
         self.expect_open(id);
         id
+    }
+}
+
+/// Waits until something is so that has no event of its own.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it does not come to that");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The CPU time that the polling thread has used.
+fn thread_time(harness: &Harness) -> Duration {
+    let thread = harness.thread.as_ref().unwrap().as_pthread_t();
+    let mut clock: libc::clockid_t = 0;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the thread was not joined; both results have room.
+    unsafe {
+        assert_eq!(libc::pthread_getcpuclockid(thread, &mut clock), 0);
+        assert_eq!(libc::clock_gettime(clock, &mut time), 0);
+    }
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// An event in words, without its owner.
+fn tell(event: &Event) -> String {
+    let id = event.id;
+    match &event.what {
+        What::Open { text, port: 0 } => format!("open {id} {text}"),
+        What::Open { text, port } => format!("open {id} {text} {port}"),
+        What::Accept { new, text } => format!("accept {id} {new} {text}"),
+        What::Data(block) => format!("data {id} {}", block.len()),
+        What::Datagram { block, len } => format!(
+            "datagram {id} {}",
+            String::from_utf8_lossy(&block.as_slice()[..*len])
+        ),
+        What::Close => format!("close {id}"),
+        What::Error(text) => format!("error {id} {text}"),
+        What::Warning(kib) => format!("warning {id} {kib}"),
     }
 }
 

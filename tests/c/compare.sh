@@ -25,6 +25,10 @@ mkdir "$work/modules" "$work/programs"
 for source in "$here"/modules/*.c "$here"/services/*.c; do
     $cc "${cflags[@]}" -fPIC -shared "$source" -o "$work/modules/$(basename "$source" .c).so"
 done
+for source in "$here"/modules/*.cpp; do
+    ${CXX:-c++} "${cflags[@]/-std=gnu11/-std=c++17}" -fPIC -shared "$source" \
+        -o "$work/modules/$(basename "$source" .cpp).so"
+done
 for source in "$here"/programs/*.c; do
     name=$(basename "$source" .c)
     if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi
@@ -79,5 +83,34 @@ for source in "$here"/programs/*.c "$here"/services/*.c; do
         fi
     done < <(sed -n 's,^// ctest: *,,p' "$source")
 done
+# A Lua service with a C module, tests/lua/socket_module.lua.
+name=socket_module
+if [ $# = 0 ] || [[ " $* " == *" $name "* ]]; then
+    lua=$here/../lua scratch=$work/$name; mkdir "$scratch"
+    $cc "${cflags[@]}" "-I$skynet/3rd/lua" -fPIC -shared "$lua/sockets.c" -o "$scratch/sockets.so"
+    cat > "$scratch/config" <<END
+thread = 4
+harbor = 0
+logservice = "ctlog"
+logger = "silent"
+bootstrap = "snlua $name"
+luaservice = "$lua/?.lua"
+lualoader = "$here/../../lualib/loader.lua"
+lua_path = "$here/../../lualib/?.lua;$here/../../lualib/?/init.lua"
+lua_cpath = "$scratch/?.so;$skynet/luaclib/?.so"
+cpath = "$work/modules/?.so;$skynet/cservice/?.so"
+END
+    code=0
+    timeout -k 1 60 "$skynet/skynet" "$scratch/config" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
+    if [ $code != 0 ]; then
+        echo "$name: exit code $code"; tail -n 5 "$scratch/out" "$scratch/err"; failed=$((failed + 1))
+    elif [ $record = 1 ]; then
+        cp "$scratch/out" "$lua/$name.expected"
+    elif diff -u "$lua/$name.expected" "$scratch/out"; then
+        passed=$((passed + 1))
+    else
+        echo "$name: output differs"; failed=$((failed + 1))
+    fi
+fi
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

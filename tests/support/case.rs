@@ -28,12 +28,17 @@ pub fn root() -> PathBuf {
 
 /// The names of the C files in a directory of `tests/c`.
 pub fn names(kind: &str) -> Vec<String> {
+    names_with(kind, "c")
+}
+
+/// The names of the files with another extension.
+pub fn names_with(kind: &str, extension: &str) -> Vec<String> {
     let directory = root().join(kind);
     let listing =
         fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut names: Vec<String> = listing
         .map(|entry| entry.expect("a directory entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .map(|path| {
             path.file_stem()
                 .expect("a name")

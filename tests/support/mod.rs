@@ -12,12 +12,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Services that are also run under valgrind; the others take too long there.
-const CHECKED_SERVICES: [&str; 6] = [
+const CHECKED_SERVICES: [&str; 11] = [
     "conserve",
     "lastwords",
+    "parties",
     "shared",
     "shutdown",
     "smoke",
+    "socket_dead",
+    "socket_echo",
+    "socket_messages",
+    "socket_transfer",
     "watch",
 ];
 
@@ -71,6 +76,32 @@ fn node(case: &Case, scratch: &Path) {
 /// The executable needs the feature `standalone`.
 #[cfg(not(feature = "standalone"))]
 fn node(_case: &Case, _scratch: &Path) {}
+
+/// Runs a service of `tests/lua` as the bootstrap of a node, with a module in C that
+/// lies beside it, and compares what it prints.
+#[cfg(feature = "standalone")]
+pub fn run_lua_service(name: &str, module: &str) {
+    let scratch = scratch(name);
+    toolchain::lua_module(module, &scratch);
+    let lua = case::root().with_file_name("lua");
+    let config = format!(
+        "thread = 4\nharbor = 0\nlogservice = \"ctlog\"\nlogger = \"silent\"\n\
+         bootstrap = \"snlua {name}\"\nluaservice = \"{}/?.lua\"\n\
+         lua_cpath = \"{}/?.so\"\ncpath = \"{}/?.so\"\n",
+        lua.display(),
+        scratch.display(),
+        toolchain::modules().display()
+    );
+    let file = scratch.join("config");
+    fs::write(&file, config).expect("writes the config");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
+    command.arg(&file);
+    let outcome = process::run(command, &scratch, Duration::from_secs(60));
+    let expected = lua.join(name).with_extension("expected");
+    let expected = fs::read_to_string(expected).expect("the lines");
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    assert_eq!(outcome.ended, Ended::Code(0), "{}", outcome.stderr);
+}
 
 /// The program itself, or valgrind running it.
 fn checked(program: &Path) -> Command {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub const LINKS: [&str; 2] = ["static", "shared"];
 
 /// The headers that are covered here.
-const HEADERS: [&str; 12] = [
+const HEADERS: [&str; 15] = [
     "skynet.h",
     "skynet_env.h",
     "skynet_handle.h",
@@ -24,7 +24,10 @@ const HEADERS: [&str; 12] = [
     "skynet_monitor.h",
     "skynet_mq.h",
     "skynet_server.h",
+    "skynet_socket.h",
     "skynet_timer.h",
+    "socket_info.h",
+    "socket_server.h",
 ];
 
 /// The directory of the compiled modules and services; they are compiled once.
@@ -42,6 +45,15 @@ pub fn modules() -> &'static Path {
                     .arg(directory.join(&name).with_extension("so"));
                 succeed(command);
             }
+        }
+        for name in case::names_with("modules", "cpp") {
+            let mut command = cpp_compiler();
+            command
+                .args(["-fPIC", "-shared"])
+                .arg(source("modules", &name).with_extension("cpp"))
+                .arg("-o")
+                .arg(directory.join(&name).with_extension("so"));
+            succeed(command);
         }
         directory
     })
@@ -82,7 +94,26 @@ fn link_program(name: &str, link: &str, lua: bool) -> PathBuf {
     target
 }
 
-/// The functions of the twelve headers: names of exports.txt that occur there.
+/// Compiles a Lua module in C of `tests/lua` into a directory.
+#[cfg(feature = "standalone")]
+pub fn lua_module(name: &str, directory: &Path) {
+    let headers = lua_library().with_file_name("lua");
+    let mut command = compiler();
+    command
+        .args(["-fPIC", "-shared", "-I"])
+        .arg(headers)
+        .arg(
+            case::root()
+                .with_file_name("lua")
+                .join(name)
+                .with_extension("c"),
+        )
+        .arg("-o")
+        .arg(directory.join(name).with_extension("so"));
+    succeed(command);
+}
+
+/// The functions of the fifteen headers: names of exports.txt that occur there.
 /// Names that are macros in C count as what they stand for.
 pub fn declared_symbols() -> BTreeSet<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -131,18 +162,22 @@ pub fn undefined_symbols() -> BTreeSet<String> {
 }
 
 fn compiler() -> Command {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let mut command = compiler_of("CC", "cc");
+    command.arg("-std=gnu11");
     command
-        .args([
-            "-std=gnu11",
-            "-g",
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pthread",
-        ])
+}
+
+fn cpp_compiler() -> Command {
+    let mut command = compiler_of("CXX", "c++");
+    command.arg("-std=c++17");
+    command
+}
+
+fn compiler_of(variable: &str, usual: &str) -> Command {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(env::var_os(variable).unwrap_or_else(|| usual.into()));
+    command
+        .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"])
         .arg("-I")
         .arg(manifest.join("include"))
         .arg("-I")
