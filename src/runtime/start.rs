@@ -69,6 +69,8 @@ pub enum Failure {
     Logger(String, Error),
     /// The bootstrap service did not start.
     Bootstrap(Error),
+    /// The bootstrap service ended in its first message, and left no other.
+    NothingStarted,
     /// Services whose callbacks did not return when the node stopped; none if
     /// somebody only kept a reference of one.
     Stuck(Vec<u32>),
@@ -86,6 +88,9 @@ impl std::fmt::Display for Failure {
             Self::Setup(error) => write!(f, "the node cannot start: {error}"),
             Self::Logger(name, error) => write!(f, "Can't launch {name} service: {error}"),
             Self::Bootstrap(error) => write!(f, "Bootstrap error: {error}"),
+            Self::NothingStarted => {
+                f.write_str("Bootstrap error: the service ended at once, and left no other")
+            }
             Self::Stuck(handles) if handles.is_empty() => {
                 write!(f, "the node cannot stop: {STILL_HELD}")
             }
@@ -121,16 +126,25 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
         Failure::Logger(name.into_owned(), error)
     })?;
     registry::get()?.set_name(logger, c"logger")?;
-    if let Err(error) = bootstrap(config.bootstrap) {
-        let text = config.bootstrap.to_string_lossy();
-        node::log(0, format!("Bootstrap error : {text}").as_bytes());
-        stop_logger();
-        return Err(Failure::Bootstrap(error));
+    let node = node::get();
+    match bootstrap(config.bootstrap) {
+        Ok(handle) => node.set_bootstrap(handle),
+        Err(error) => {
+            log_bootstrap_error(config);
+            stop_logger();
+            return Err(Failure::Bootstrap(error));
+        }
     }
 
     let mut threads = Threads::start(config.threads, signals)?;
-    let node = node::get();
-    node.wait(None, |node| node.total() == 0 || node.is_stopping());
+    let did_not_start = |node: &node::Node| node.has_bootstrap_ended() && is_last(node.total());
+    node.wait(None, |node| {
+        node.total() == 0 || node.is_stopping() || did_not_start(node)
+    });
+    let ended = !node.is_stopping() && did_not_start(node);
+    if ended {
+        log_bootstrap_error(config);
+    }
     let deadline = Instant::now() + shutdown_timeout();
     if !node.wait(Some(deadline), |node| is_last(node.total())) {
         return Err(Failure::Stuck(stuck_services()));
@@ -141,7 +155,15 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
     harbor::exit();
     discard_leftovers();
     socket::node::free();
+    if ended {
+        return Err(Failure::NothingStarted);
+    }
     Ok(())
+}
+
+fn log_bootstrap_error(config: &Config<'_>) {
+    let text = config.bootstrap.to_string_lossy();
+    node::log(0, format!("Bootstrap error : {text}").as_bytes());
 }
 
 /// Whether nobody is left but the logger, if it is there.
