@@ -9,30 +9,47 @@ use super::socket::Refused;
 use crate::error::{Error, Result};
 use crate::runtime::message::Message;
 use crate::runtime::{node, scheduler};
-use once_cell::sync::OnceCell;
+use crate::sync::atomic::Ordering;
+use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared};
 use skynet_abi::mq::skynet_message;
 use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::RwLock;
 use std::time::Duration;
 
-/// The node's server while there is one: between [`init`] and [`free`].
-static SERVER: OnceCell<RwLock<Option<Arc<Server>>>> = OnceCell::new();
+/// The node's server while there is one: between [`init`] and [`free`]. Every send
+/// looks here, so that a look must write nothing that other threads read.
+static SERVER: Atomic<Arc<Server>> = Atomic::null();
 
-fn cell() -> &'static RwLock<Option<Arc<Server>>> {
-    SERVER.get_or_init(RwLock::default)
+/// Lends the server to `f`, which must not wait for anything long: what others
+/// retire meanwhile stays in memory.
+#[inline]
+fn with<R>(f: impl FnOnce(&Server) -> R) -> Result<R> {
+    let guard = epoch::pin();
+    let server = SERVER.load(Ordering::Acquire, &guard);
+    // SAFETY: init has stored it, and free leaves it in memory while somebody is
+    // pinned who may have loaded it.
+    let server = unsafe { server.as_ref() };
+    server
+        .map(|server| f(server))
+        .ok_or(Error::NotInitialised("socket server"))
 }
 
+/// The server, for as long as the caller wants it.
 fn server() -> Result<Arc<Server>> {
-    let cell = cell().read().unwrap_or_else(|e| e.into_inner());
-    cell.clone().ok_or(Error::NotInitialised("socket server"))
+    let guard = epoch::pin();
+    let server = SERVER.load(Ordering::Acquire, &guard);
+    // SAFETY: as above.
+    let server = unsafe { server.as_ref() };
+    server
+        .cloned()
+        .ok_or(Error::NotInitialised("socket server"))
 }
 
 /// Has the server do something that the thread which polls has to carry out.
 fn ask<R>(request: impl FnOnce(&Server) -> Result<R>) -> Result<R> {
-    let result = request(&*server()?);
+    let result = with(request)?;
     scheduler::sockets_wanted();
     result
 }
@@ -53,11 +70,17 @@ pub enum Progress {
 /// # Errors
 /// There is one already, or the process is out of descriptors or memory.
 pub fn init() -> Result<()> {
-    let mut cell = cell().write().unwrap_or_else(|e| e.into_inner());
-    if cell.is_some() {
-        return Err(Error::AlreadyInitialised("socket server"));
-    }
-    *cell = Some(Arc::new(Server::new()?));
+    let guard = epoch::pin();
+    let made = Owned::new(Arc::new(Server::new()?));
+    SERVER
+        .compare_exchange(
+            Shared::null(),
+            made,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+            &guard,
+        )
+        .map_err(|_| Error::AlreadyInitialised("socket server"))?;
     Ok(())
 }
 
@@ -69,8 +92,15 @@ pub fn exit() -> Result<()> {
 /// Closes every socket and lets the server go, without a word to the services.
 /// A thread that polls keeps it until it comes back.
 pub fn free() {
-    let server = cell().write().unwrap_or_else(|e| e.into_inner()).take();
-    drop(server);
+    let guard = epoch::pin();
+    let taken = SERVER.swap(Shared::null(), Ordering::AcqRel, &guard);
+    // SAFETY: as in `with`.
+    if let Some(server) = unsafe { taken.as_ref() } {
+        server.clear();
+        // SAFETY: it is out of the static, and destroyed after everybody who may
+        // have loaded it there has unpinned.
+        unsafe { guard.defer_destroy(taken) };
+    }
 }
 
 /// Waits for one event and puts it into the mailbox of the socket's service. If
@@ -125,15 +155,12 @@ pub fn drive(timeout: Option<Duration>, woken: &mut dyn FnMut()) -> Result<Drive
 /// Has the thread that polls the node's sockets, or the next one that does,
 /// return soon. Without a server nobody does.
 pub fn interrupt() -> Result<()> {
-    match server() {
-        Ok(server) => server.interrupt(),
-        Err(_) => Ok(()),
-    }
+    with(Server::interrupt).unwrap_or(Ok(()))
 }
 
 /// Whether any socket of the node is open, or about to be.
 pub fn has_sockets() -> bool {
-    server().is_ok_and(|server| server.has_sockets())
+    with(Server::has_sockets).unwrap_or(false)
 }
 
 /// Gives an event to its service. If that is gone, the socket is closed, as
@@ -225,7 +252,7 @@ pub fn udp_connect(id: Id, host: &CStr, port: i32) -> Result<()> {
 /// The socket is gone or closed, or there is no server.
 #[inline]
 pub fn send(id: Id, buffer: Buffer, priority: Priority) -> Result<(), Refused> {
-    server().map_err(|_| Refused)?.send(id, buffer, priority)
+    with(|server| server.send(id, buffer, priority)).unwrap_or(Err(Refused))
 }
 
 /// Sends a datagram; see [`Server::udp_send`].
@@ -233,7 +260,7 @@ pub fn send(id: Id, buffer: Buffer, priority: Priority) -> Result<(), Refused> {
 /// # Errors
 /// As [`send`], or it is no socket for datagrams to this address.
 pub fn udp_send(id: Id, to: Option<SocketAddr>, buffer: Buffer) -> Result<(), Refused> {
-    server().map_err(|_| Refused)?.udp_send(id, to, buffer)
+    with(|server| server.udp_send(id, to, buffer)).unwrap_or(Err(Refused))
 }
 
 /// Asks for small segments to be sent at once; see [`Server::nodelay`].
@@ -243,7 +270,7 @@ pub fn nodelay(id: Id) -> Result<()> {
 
 /// What the node's sockets are doing; see [`Server::info`].
 pub fn info() -> Result<Vec<Info>> {
-    Ok(server()?.info())
+    with(Server::info)
 }
 
 /// Reads from a socket on behalf of a service; see [`Server::start`].

@@ -120,8 +120,14 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
+    /// How much of it is left. Bytes.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether all of it is sent.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Counts bytes of [`Buffer::rest`] as sent.

@@ -260,14 +260,31 @@ impl Poller {
     }
 }
 
-impl Drop for Poller {
-    fn drop(&mut self) {
-        for connection in self.connections.values_mut() {
+impl Poller {
+    /// Closes everything, without events. Requests that are on their way are
+    /// dropped, with the descriptors that they bring.
+    pub fn clear(&mut self) {
+        self.requests.clear();
+        self.shared.requests.take(&mut self.requests);
+        self.requests.clear();
+        for (id, mut connection) in self.connections.drain() {
             // Descriptors that are not ours outlive the poller.
             connection.unwatch(self.poll.registry());
-            // Whoever sends from now on hears that the socket is gone.
+            self.shared.table.release(id);
             drop(connection.socket.end());
         }
+        // Whoever sends from now on hears that the socket is gone. Those that were
+        // not taken in yet are in the table alone.
+        for socket in self.shared.table.all() {
+            self.shared.table.release(socket.id());
+            drop(socket.end());
+        }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -99,6 +99,13 @@ impl Server {
         poller.drive(timeout, deliver)
     }
 
+    /// Closes every socket, without events, unless a thread polls.
+    pub fn clear(&self) {
+        if let Ok(mut poller) = self.poller.try_lock() {
+            poller.clear();
+        }
+    }
+
     /// Has the thread that polls, or the next one that does, return soon. Makes a
     /// system call only if one sleeps.
     pub fn interrupt(&self) -> Result<()> {

@@ -79,6 +79,10 @@ pub struct Writer {
     queue: Queue,
     /// What waits is above a warning's mark; the next mark. Bytes.
     warn_at: usize,
+    /// So much of what waits is the rest of a buffer that went straight to the
+    /// descriptor. As in the reference, warnings leave it out until the poller
+    /// has said for the first time that there is room. Bytes.
+    rest: usize,
     written: u64,
     write_time: u64,
 }
@@ -134,6 +138,7 @@ impl Socket {
                 resolving: 0,
                 queue: Queue::default(),
                 warn_at: 0,
+                rest: 0,
                 written: 0,
                 write_time: 0,
             }),
@@ -215,7 +220,7 @@ impl Socket {
             let sent = write_now(source, &mut buffer);
             writer.count(sent.as_ref().ok().copied().unwrap_or(0) as u64, clock);
             match sent {
-                Ok(_) if buffer.len() == 0 => {
+                Ok(_) if buffer.is_empty() => {
                     drop(guard);
                     return Ok(after);
                 }
@@ -226,8 +231,8 @@ impl Socket {
                     return Ok(after);
                 }
             }
-            // A rest of a buffer gives no warning; the next one that is queued
-            // behind it does.
+            // A rest of a buffer gives no warning; what is queued behind it does.
+            writer.rest = buffer.len();
             if self.enqueue(writer, buffer, None, priority, &mut after) {
                 writer.flush(self, clock, &mut after);
             }
@@ -277,6 +282,21 @@ impl Socket {
             drop(guard);
             return Ok(after);
         };
+        if !matches!(*source, Source::Datagram { .. }) {
+            let stage = writer.stage;
+            drop(guard);
+            return match stage {
+                Stage::Connected | Stage::Foreign | Stage::Gone => Err(Refused),
+                Stage::Bound | Stage::Listening => {
+                    complain(&format!(
+                        "socket-server error: write to listen fd {}.",
+                        self.id
+                    ));
+                    Ok(after)
+                }
+                Stage::Opening | Stage::Accepted | Stage::WriteFailed => Ok(after),
+            };
+        }
         let wait_for_default = to.is_none() && writer.resolving > 0;
         if !wait_for_default {
             let target = to.or(writer.default);
@@ -356,7 +376,7 @@ impl Socket {
         let mut after = After::default();
         let mut writer = self.lock();
         let fits = |source: &Arc<Source>| source.can_send_to(address);
-        let fits = writer.source.as_ref().map_or(true, fits);
+        let fits = writer.source.as_ref().is_none_or(fits);
         if fits {
             writer.default = Some(address);
         }
@@ -401,10 +421,14 @@ impl Socket {
         true
     }
 
-    /// Sends what waits, as far as it goes.
+    /// Sends what waits, as far as it goes, since the poller says that there is
+    /// room.
     pub fn flush(&self, clock: &Clock) -> After {
         let mut after = After::default();
-        self.lock().flush(self, clock, &mut after);
+        let mut writer = self.lock();
+        writer.rest = 0;
+        writer.flush(self, clock, &mut after);
+        drop(writer);
         after
     }
 
@@ -478,6 +502,7 @@ impl Writer {
         match flushed {
             Flushed::All => {
                 socket.pending.store(false, Ordering::SeqCst);
+                self.rest = 0;
                 if std::mem::take(&mut self.warn_at) > 0 {
                     after.drained = true;
                 }
@@ -501,7 +526,7 @@ impl Writer {
     }
 
     fn check_warning(&mut self, after: &mut After) {
-        let waiting = self.queue.bytes();
+        let waiting = self.queue.bytes().saturating_sub(self.rest);
         if waiting >= WARNING && waiting >= self.warn_at {
             self.warn_at = match self.warn_at {
                 0 => 2 * WARNING,

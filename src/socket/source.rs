@@ -201,10 +201,9 @@ impl Source {
     /// Ends one direction. It fails if there is no peer any more, or if it is no
     /// socket: then there is nothing to end.
     pub fn shutdown(&self, how: Shutdown) {
-        match self {
-            Source::Stream(socket) => drop(socket.shutdown(how)),
-            // A foreign socket is its opener's, who may still use it.
-            _ => {}
+        // A foreign socket is its opener's, who may still use it.
+        if let Source::Stream(socket) = self {
+            drop(socket.shutdown(how));
         }
     }
 

@@ -436,29 +436,29 @@ fn write_errors_are_reported_once() {
 fn warnings() {
     let harness = Harness::new();
     let (id, mut peer) = harness.connected();
-    // The rest of what went straight to the socket gives none.
+    // The rest of what went straight to the socket gives none, and does not count
+    // before the socket has room again.
     let mut sent = harness.fill(id);
-    let rest = harness.waiting(id);
     harness.expect_quiet();
     let block = vec![b'w'; MIB];
-    for expected in [Some(rest + MIB), Some(rest + 2 * MIB), None] {
+    let mut send_block = || {
         harness.send(id, &block).unwrap();
         sent += MIB;
+    };
+    for expected in [Some(1024), Some(2048), None, Some(4096), None] {
+        send_block();
         match expected {
-            Some(bytes) => harness.expect(format!("warning {id} {}", bytes.div_ceil(1024))),
+            Some(kib) => harness.expect(format!("warning {id} {kib}")),
             None => harness.expect_quiet(),
         }
     }
     read(&mut peer, sent);
     harness.expect(format!("warning {id} 0"));
     // The marks begin anew.
-    let mut sent = harness.fill(id);
-    let rest = harness.waiting(id);
+    let sent = harness.fill(id);
     harness.send(id, &block).unwrap();
-    sent += MIB;
-    let kib = (rest + MIB).div_ceil(1024);
-    harness.expect(format!("warning {id} {kib}"));
-    read(&mut peer, sent);
+    harness.expect(format!("warning {id} 1024"));
+    read(&mut peer, sent + MIB);
     harness.expect(format!("warning {id} 0"));
     harness.expect_quiet();
 }
