@@ -9,7 +9,7 @@ use std::{env, fs};
 
 /// A header, without its `.h`, the file of src/ffi it is made from, and the
 /// files of abi/src whose constants and types it shows or needs.
-const HEADERS: [(&str, &str, &[&str]); 12] = [
+const HEADERS: [(&str, &str, &[&str]); 15] = [
     ("skynet", "skynet", &["skynet"]),
     ("skynet_malloc", "malloc", &[]),
     ("skynet_server", "server", &[]),
@@ -22,7 +22,13 @@ const HEADERS: [(&str, &str, &[&str]); 12] = [
     ("skynet_harbor", "harbor", &["harbor"]),
     ("skynet_imp", "imp", &["imp"]),
     ("skynet_log", "log", &[]),
+    ("skynet_daemon", "daemon", &[]),
+    ("malloc_hook", "malloc_hook", &[]),
+    ("mem_info", "mem_info", &[]),
 ];
+
+/// Headers that are all inline C, and written by hand.
+const INLINE: [&str; 3] = ["atomic", "rwlock", "spinlock"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -87,18 +93,46 @@ fn headers_compile_alone() {
     if !has_cpp {
         eprintln!("no C++ compiler here: the headers are compiled as C only");
     }
-    for (name, ..) in HEADERS {
-        let path = root().join("include").join(name).with_extension("h");
-        compile(&path, "cc", "c", "-std=c11");
+    for path in there() {
+        compile(&path, "cc", "c", "-std=c11", &[]);
         if has_cpp {
-            compile(&path, "c++", "c++", "-std=c++11");
+            compile(&path, "c++", "c++", "-std=c++11", &[]);
+        }
+    }
+    for name in INLINE {
+        let path = root().join("include").join(name).with_extension("h");
+        for variant in ["-D__STDC_NO_ATOMICS__=1", "-DUSE_PTHREAD_LOCK"] {
+            compile(&path, "cc", "c", "-std=gnu99", &[variant]);
+            if has_cpp {
+                compile(&path, "c++", "c++", "-std=c++11", &[variant]);
+            }
         }
     }
 }
 
-fn compile(header: &Path, compiler: &str, language: &str, standard: &str) {
+/// Every header comes from one of the two lists above.
+#[test]
+fn headers_are_listed() {
+    let listed = HEADERS.iter().map(|(name, ..)| *name).chain(INLINE);
+    let mut listed: Vec<PathBuf> = listed
+        .map(|name| root().join("include").join(name).with_extension("h"))
+        .collect();
+    listed.sort();
+    assert_eq!(there(), listed);
+}
+
+/// The files of include/.
+fn there() -> Vec<PathBuf> {
+    let listing = fs::read_dir(root().join("include")).expect("include/ is there");
+    let mut paths: Vec<PathBuf> = listing.map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn compile(header: &Path, compiler: &str, language: &str, standard: &str, more: &[&str]) {
     let output = Command::new(compiler)
         .args(["-x", language, standard, "-Wall", "-Wextra", "-Werror"])
+        .args(more)
         // `static inline` helpers are there for others to use.
         .args(["-Wno-unused-function", "-fsyntax-only", "-include"])
         .arg(header)
