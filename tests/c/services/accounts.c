@@ -7,7 +7,8 @@
 #include "ctest.h"
 #include "skynet_malloc.h"
 
-enum { KEPT = 300, PASSING = 66000, TOGETHER = 50, PREFIX = 16 };
+// SENT: what a service may be charged for when it makes somebody's mailbox grow.
+enum { KEPT = 300, PASSING = 66000, TOGETHER = 50, PREFIX = 16, SENT = 1 << 16 };
 
 static uint32_t kept[2 * KEPT];
 static int launched, going, answered;
@@ -15,7 +16,7 @@ static int launched, going, answered;
 struct account {
     bool stays;
     uint32_t handle;
-    size_t size, held;
+    size_t size;
     void *block;
 };
 
@@ -28,18 +29,21 @@ void accounts_release(struct account *a) {
     skynet_free(a);
 }
 
-// The first message has it allocate, the second look whether that is all it has.
+// The first message has it allocate, the second look whether that is all it has, and
+// give it back.
 static int account(struct skynet_context *context, void *ud, int type, int session,
                    uint32_t source, const void *msg, size_t sz) {
     (void)type, (void)msg, (void)sz;
     struct account *a = ud;
+    size_t before = malloc_current_memory(), charged = a->size + PREFIX;
     if (a->block == NULL) {
-        size_t before = malloc_current_memory();
         a->block = skynet_malloc(a->size);
-        a->held = malloc_current_memory();
-        CHECK(a->held == before + a->size + PREFIX);
+        CHECK(malloc_current_memory() == before + charged);
     } else {
-        CHECK(malloc_current_memory() == a->held);
+        CHECK(before >= charged && before < charged + SENT);
+        skynet_free(a->block);
+        a->block = NULL;
+        CHECK(malloc_current_memory() == before - charged);
     }
     skynet_send(context, 0, source, PTYPE_RESPONSE, session, NULL, 0);
     if (!a->stays)
