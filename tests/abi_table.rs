@@ -12,7 +12,7 @@ use std::{env, fs};
 /// The table goes from here to the end of the file.
 const MARK: &str = "<!-- The rest is written by tests/abi_table.rs. -->\n";
 /// Functions of the process that no header of skynet's names.
-const C_LIBRARY: &str = "the C library's";
+const C_LIBRARY: [&str; 3] = ["malloc_usable_size", "pvalloc", "valloc"];
 const JEMALLOC: &str = "jemalloc's";
 
 fn root() -> PathBuf {
@@ -84,12 +84,13 @@ fn table() -> (String, Vec<String>) {
     ];
     let headers = headers();
     let mut rows = BTreeMap::<String, Vec<String>>::new();
-    for (list, otherwise) in [
-        ("exports.txt", C_LIBRARY),
-        ("exports-jemalloc.txt", JEMALLOC),
-    ] {
+    for (list, otherwise) in [("exports.txt", "none"), ("exports-jemalloc.txt", JEMALLOC)] {
         for name in read(&root().join(list)).lines() {
-            let header = headers.get(name).map_or(otherwise, String::as_str);
+            let header = match headers.get(name) {
+                Some(header) => header,
+                None if C_LIBRARY.contains(&name) => "the C library's",
+                None => otherwise,
+            };
             rows.entry(header.to_owned())
                 .or_default()
                 .push(name.to_owned());
