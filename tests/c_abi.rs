@@ -37,6 +37,7 @@ mod programs {
     tests! {
         run_program,
         bad
+        builtinlocks
         command
         context
         daemon

@@ -110,6 +110,42 @@ fn headers_compile_alone() {
     }
 }
 
+/// The inline headers, in a C++ program with threads, with each kind of lock.
+#[test]
+fn inline_headers_work_in_cpp() {
+    if Command::new("c++").arg("--version").output().is_err() {
+        eprintln!("no C++ compiler here: nothing is tested");
+        return;
+    }
+    for (name, variant) in [
+        ("own", "-UUSE_PTHREAD_LOCK"),
+        ("pthread", "-DUSE_PTHREAD_LOCK"),
+    ] {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("inline-{name}"));
+        let compiled = Command::new("c++")
+            .args([
+                "-std=c++11",
+                "-O1",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pthread",
+            ])
+            .arg(variant)
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(root().join("tests/c/inline.cpp"))
+            .arg("-o")
+            .arg(&program)
+            .output()
+            .expect("runs the compiler");
+        let errors = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "{errors}");
+        let ended = Command::new(&program).status().expect("runs the program");
+        assert!(ended.success(), "{variant}: {ended}");
+    }
+}
+
 /// Every header comes from one of the two lists above.
 #[test]
 fn headers_are_listed() {
