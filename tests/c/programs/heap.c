@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 
 typedef struct lua_State lua_State;
 lua_State *luaL_newstate(void);
@@ -137,9 +138,20 @@ static void statistics(const char *scratch) {
     say("%.*s", (int)strcspn(text, "\n"), text);
 }
 
+// On a thread of no service: charged apart from the main thread, under the same
+// pseudo-handle.
+static void *allocate_elsewhere(void *unused) {
+    (void)unused;
+    return skynet_malloc(SIZE);
+}
+
 int main(int argc, char **argv) {
     (void)argc;
     driver_init(argv, 1);
+    pthread_t thread;
+    void *elsewhere;
+    CHECK(pthread_create(&thread, NULL, allocate_elsewhere, NULL) == 0);
+    pthread_join(thread, &elsewhere);
     struct skynet_context *logger = launch("blank", NULL);
     skynet_callback(logger, NULL, on_line);
     CHECK(skynet_handle_namehandle(skynet_context_handle(logger), "logger") != NULL);
@@ -168,5 +180,6 @@ int main(int argc, char **argv) {
     say("given back, by the log, to a hundred bytes: %zu", (logged() - in_log + 20) / 100);
     say("by the Lua table: %lld", tabled(L) - in_table);
     lua_close(L);
+    skynet_free(elsewhere);
     return 0;
 }
