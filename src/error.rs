@@ -40,6 +40,14 @@ pub enum Error {
     LaunchFailed { name: String },
     /// Every handle is in use.
     NoMoreHandles,
+    /// Another node holds the pid file, with this number in it.
+    Running(Option<u32>),
+    /// The pid file; `what` is what could not be done with it.
+    PidFile {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// A file operation; `path` is what it was about.
     File { path: PathBuf, source: io::Error },
     /// The operating system refused; `what` names the call or the object.
@@ -120,6 +128,11 @@ impl fmt::Display for Error {
             Error::BadArgument { command, what } => write!(f, "{command}: {what}"),
             Error::LaunchFailed { name } => write!(f, "service {name:?} failed to start"),
             Error::NoMoreHandles => f.write_str("every handle is in use"),
+            Error::Running(Some(id)) => write!(f, "Skynet is already running, pid = {id}."),
+            Error::Running(None) => f.write_str("Skynet is already running."),
+            Error::PidFile { what, path, source } => {
+                write!(f, "Can't {what} pidfile [{}]: {source}", path.display())
+            }
             Error::File { path, source } => write!(f, "{}: {source}", path.display()),
             Error::Io { what, source } => write!(f, "{what}: {source}"),
         }
@@ -129,7 +142,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::File { source, .. } | Error::Io { source, .. } => Some(source),
+            Error::File { source, .. }
+            | Error::PidFile { source, .. }
+            | Error::Io { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Starting a node and stopping it, in order.
 //!
-//! Start: signals, daemon (it forks, so before any thread), harbor, registry,
+//! Start: daemon (it forks, so before any thread), signals, harbor, registry,
 //! scheduler, modules, timer, socket server, logger, bootstrap service, threads.
 //! Stop, when the last service is gone but the logger: workers join, the logger
 //! writes what is left for it and goes, timer and socket threads join, the
@@ -10,7 +10,7 @@ use super::message::{Message, Payload};
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
 use super::signals::{Event, Signals};
-use super::{env, harbor, module, node, registry, send, timer};
+use super::{daemon, env, harbor, module, node, registry, send, timer};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::socket;
@@ -107,10 +107,17 @@ impl std::fmt::Display for Failure {
 /// # Errors
 /// It could not start, or could not stop. What was logged until then is written.
 pub fn start(config: &Config<'_>) -> Result<(), Failure> {
-    if config.daemon.is_some() {
-        let what = "this core cannot turn into a daemon; leave the key out";
-        return Err(Error::bad_argument("config key daemon", what).into());
-    }
+    let Some(pid_file) = config.daemon else {
+        return run(config, None);
+    };
+    let starting = daemon::begin(pid_file)?;
+    let ended = run(config, Some(starting));
+    // If somebody else has removed or replaced it, it is not ours to remove.
+    let _ = daemon::end(pid_file);
+    ended
+}
+
+fn run(config: &Config<'_>, starting: Option<daemon::Starting>) -> Result<(), Failure> {
     let signals = Signals::install()?;
     node::get().manage();
     node::get().set_profile(config.profile);
@@ -136,6 +143,10 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
         }
     }
 
+    // Late enough that whatever keeps a node from starting is seen and told.
+    if let Some(starting) = starting {
+        starting.detach()?;
+    }
     let mut threads = Threads::start(config.threads, signals)?;
     let did_not_start = |node: &node::Node| node.has_bootstrap_ended() && is_last(node.total());
     node.wait(None, |node| {

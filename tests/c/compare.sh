@@ -19,7 +19,7 @@ skynet=$(cd "$1" && pwd); objects=$(cd "$2" && pwd); shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cc=${CC:-cc}
-cflags=(-std=gnu11 -g -O1 -Wall -Wextra -pthread "-I$skynet/skynet-src" "-I$here")
+cflags=(-std=gnu11 -g -O1 -Wall -Wextra -pthread "-I$skynet/skynet-src" "-I$skynet/3rd/lua" "-I$here")
 
 mkdir "$work/modules" "$work/programs"
 for source in "$here"/modules/*.c "$here"/services/*.c; do
@@ -39,13 +39,14 @@ done
 
 # Takes apart a "// ctest:" line: what the harness needs, and the config's keys.
 settings() {
-    deadline=60 exit=0 args='' config='' ours=0
+    deadline=60 exit=0 args='' config='' ours=0 environment=()
     local word
     for word in thread=4 harbor=1 logservice=ctlog $1; do
         word=${word//\$SCRATCH/$scratch}
         case $word in
             only=ours) ours=1 ;;
-            link=lua) ;; # the reference always needs Lua
+            link=lua | needs=jemalloc) ;; # the reference has both
+            env=*) environment+=("${word#*=}") ;;
             deadline=*) deadline=${word#*=} ;;
             exit=*) exit=${word#*=} ;;
             args=*) args=${word#*=} ;;
@@ -71,7 +72,7 @@ for source in "$here"/programs/*.c "$here"/services/*.c; do
             command=("$skynet/skynet" "$scratch/config")
         fi
         code=0
-        timeout -k 1 "$deadline" "${command[@]}" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
+        timeout -k 1 "$deadline" env "${environment[@]}" "${command[@]}" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
         if [ "$code" != "$exit" ]; then
             echo "$name ($line): exit code $code instead of $exit"; tail -n 5 "$scratch/out" "$scratch/err"; failed=$((failed + 1))
         elif [ $record = 1 ]; then

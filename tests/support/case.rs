@@ -1,6 +1,6 @@
 //! A C test's settings: lines `// ctest: key=value ...` in its source, one for
-//! each run. `exit`, `deadline`, `args`, `only` and `link` are ours; the rest are
-//! keys of the node's config.
+//! each run. `exit`, `deadline`, `args`, `only`, `link`, `needs` and `env` are ours;
+//! the rest are keys of the node's config.
 
 use std::collections::BTreeMap;
 #[cfg(feature = "standalone")]
@@ -18,6 +18,10 @@ pub struct Case {
     pub deadline: Duration,
     /// Needs a Lua library.
     pub lua: bool,
+    /// Is about jemalloc.
+    pub jemalloc: bool,
+    /// A variable of its environment, and what it is set to.
+    environment: Option<(String, String)>,
     keys: BTreeMap<String, String>,
 }
 
@@ -74,6 +78,8 @@ impl Case {
             exit: 0,
             deadline: Duration::from_secs(60),
             lua: false,
+            jemalloc: false,
+            environment: None,
             keys: BTreeMap::new(),
         };
         for (key, value) in [("thread", "4"), ("harbor", "1"), ("logservice", "ctlog")] {
@@ -85,6 +91,11 @@ impl Case {
             match key {
                 "only" => (),
                 "link" => case.lua = value == "lua",
+                "needs" => case.jemalloc = value == "jemalloc",
+                "env" => {
+                    let (name, value) = value.split_once('=').expect("env=NAME=VALUE");
+                    case.environment = Some((name.to_owned(), value.to_owned()));
+                }
                 "exit" => case.exit = value.parse().expect("a number"),
                 "deadline" => case.deadline = Duration::from_secs(value.parse().expect("seconds")),
                 "args" => bootstrap = format!("{name} {value}"),
@@ -100,6 +111,13 @@ impl Case {
     /// The value of a key of the config, or nothing.
     pub fn key(&self, key: &str) -> &str {
         self.keys.get(key).map_or("", String::as_str)
+    }
+
+    /// The variables to be set for a run.
+    pub fn environment(&self, scratch: &Path) -> Option<(&str, String)> {
+        let (name, value) = self.environment.as_ref()?;
+        let value = value.replace("$SCRATCH", &scratch.display().to_string());
+        Some((name, value))
     }
 
     /// A config file for the executable.

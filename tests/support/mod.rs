@@ -32,7 +32,7 @@ const MEMCHECK: bool = cfg!(feature = "system-malloc");
 /// Runs a program with each way of linking.
 pub fn run_program(name: &str) {
     for case in Case::all("programs", name) {
-        if case.lua && !cfg!(feature = "standalone") {
+        if case.lua && !cfg!(feature = "standalone") || case.jemalloc && MEMCHECK {
             continue;
         }
         for link in toolchain::LINKS {
@@ -49,6 +49,9 @@ pub fn run_program(name: &str) {
 pub fn run_service(name: &str) {
     for case in Case::all("services", name) {
         let scratch = scratch(&format!("{name}.{}", case.number));
+        if case.jemalloc && MEMCHECK {
+            continue;
+        }
         if MEMCHECK {
             // Without the executable: a C program runs the node.
             if CHECKED_SERVICES.contains(&name) {
@@ -119,7 +122,8 @@ fn checked(program: &Path) -> Command {
 }
 
 /// Runs a command and compares its exit code and output with what is expected.
-fn check(case: &Case, how: &str, command: Command, scratch: &Path) {
+fn check(case: &Case, how: &str, mut command: Command, scratch: &Path) {
+    command.envs(case.environment(scratch));
     let deadline = case.deadline * if MEMCHECK { 10 } else { 1 };
     let outcome = process::run(command, scratch, deadline);
     let title = format!("{} ({how}, {})", case.name, case.settings);

@@ -11,25 +11,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// The ways of linking a program.
 pub const LINKS: [&str; 2] = ["static", "shared"];
 
-/// The headers that are covered here.
-const HEADERS: [&str; 15] = [
-    "skynet.h",
-    "skynet_env.h",
-    "skynet_handle.h",
-    "skynet_harbor.h",
-    "skynet_imp.h",
-    "skynet_log.h",
-    "skynet_malloc.h",
-    "skynet_module.h",
-    "skynet_monitor.h",
-    "skynet_mq.h",
-    "skynet_server.h",
-    "skynet_socket.h",
-    "skynet_timer.h",
-    "socket_info.h",
-    "socket_server.h",
-];
-
 /// The directory of the compiled modules and services; they are compiled once.
 pub fn modules() -> &'static Path {
     static MODULES: OnceLock<PathBuf> = OnceLock::new();
@@ -113,13 +94,16 @@ pub fn lua_module(name: &str, directory: &Path) {
     succeed(command);
 }
 
-/// The functions of the fifteen headers: names of exports.txt that occur there.
+/// The functions of the headers: names of exports.txt that occur there.
 /// Names that are macros in C count as what they stand for.
 pub fn declared_symbols() -> BTreeSet<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let exports = read(&manifest.join("exports.txt"));
     let exports: BTreeSet<&str> = exports.lines().collect();
-    let headers = HEADERS.map(|header| read(&manifest.join("include").join(header)));
+    let headers = fs::read_dir(manifest.join("include")).expect("lists include/");
+    let headers: Vec<String> = headers
+        .map(|entry| read(&entry.expect("a directory entry").path()))
+        .collect();
     let macros: BTreeSet<&str> = headers
         .iter()
         .flat_map(|text| text.lines())
