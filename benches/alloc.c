@@ -143,9 +143,14 @@ static int
 on_message(struct skynet_context *ctx, void *ud, int type, int session, uint32_t source, const void *msg, size_t sz) {
 	struct alloc *a = ud;
 	(void)type; (void)session; (void)source; (void)msg; (void)sz;
-	shared.ns[CHARGED][a->slot][a->turn] = exchange(a, malloc, free);
-	if (shared.je_malloc != NULL)
-		shared.ns[RAW][a->slot][a->turn] = exchange(a, shared.je_malloc, shared.je_free);
+	/* Not counted: who comes first finds what `foreign` has left of the heap. */
+	exchange(a, malloc, free);
+	for (int i = 0; i < 2; i++) {
+		if ((a->turn + i) % 2 == 0)
+			shared.ns[CHARGED][a->slot][a->turn] = exchange(a, malloc, free);
+		else if (shared.je_malloc != NULL)
+			shared.ns[RAW][a->slot][a->turn] = exchange(a, shared.je_malloc, shared.je_free);
+	}
 	shared.ns[FOREIGN][a->slot][a->turn] = exchange_foreign(a);
 	if (++a->turn < TURNS) {
 		skynet_send(ctx, 0, a->self, PTYPE_TEXT, 0, NULL, 0);

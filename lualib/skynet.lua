@@ -32,7 +32,41 @@ local PTYPE_RESPONSE <const> = 1
 local PTYPE_ERROR <const> = 7
 local PTYPE_LUA <const> = 10
 
+-- The fields are the functions that are written in C, and those that other files bring in when they are asked for.
 ---@class skynet
+---@field error fun(...: any)  writes its arguments to the log
+---@field tracelog fun(tag: string, text: string, level?: integer)  writes a line of a trace
+---@field now fun(): integer  centiseconds since the node's start
+---@field hpc fun(): integer  nanoseconds of a steady clock
+---@field harbor fun(addr: integer): integer, boolean  the node of a handle, and whether it is another one
+---@field genid fun(): integer  a new session
+---@field pack fun(...: any): lightuserdata, integer  Lua values as a message
+---@field packstring fun(...: any): string  the same as a string
+---@field unpack fun(msg: lightuserdata|string, sz?: integer): any ...  a message as Lua values
+---@field tostring fun(msg: lightuserdata, sz: integer): string  a message's bytes
+---@field trash fun(msg: lightuserdata|string, sz?: integer)  frees a message
+---@field init fun(func: function)  see skynet.require
+---@field starttime fun(): integer  these ten: see skynet.node
+---@field time fun(): number
+---@field setenv fun(key: string, value: string|number)
+---@field endless fun(): boolean
+---@field mqlen fun(): integer
+---@field stat fun(what: "mqlen"|"endless"|"cpu"|"time"|"message"): number
+---@field memlimit fun(bytes: integer)
+---@field uniqueservice fun(name: string|true, ...: any): integer
+---@field queryservice fun(name: string|true, ...: any): integer
+---@field term fun(service: integer|string)
+---@field request fun(call?: table): skynet.request  see skynet.request
+---@field task fun(what?: table|integer|thread|"init"): integer|string|nil  these four: see skynet.tasks
+---@field uniqtask fun(): table<string, string>
+---@field killthread fun(thread: thread|integer|string): thread|nil
+---@field trace_timeout fun(on: boolean)
+---@field trace fun(info?: string)  these four: see skynet.tracing
+---@field tracecall fun(tag: string, addr: integer|string, typename: string|integer, ...: any): lightuserdata, integer
+---@field traceproto fun(typename: string|integer, flag: boolean|nil)
+---@field tracetag fun(): string|false|nil
+---@field dispatch_unknown_request fun(handler: function): function  these two: see skynet.unknown
+---@field dispatch_unknown_response fun(handler: function): function
 local skynet = {
     PTYPE_TEXT = 0, PTYPE_RESPONSE = PTYPE_RESPONSE, PTYPE_MULTICAST = 2, PTYPE_CLIENT = 3, PTYPE_SYSTEM = 4,
     PTYPE_HARBOR = 5, PTYPE_SOCKET = 6, PTYPE_ERROR = PTYPE_ERROR, PTYPE_QUEUE = 8, PTYPE_DEBUG = 9,
@@ -178,15 +212,9 @@ local function join_errors(err, more)
     return err and (err .. "\n" .. more) or more
 end
 
--- A task's function raised `reason`. Its requester is told; the report goes to the log through dispatch_message.
+-- A task's function raised `reason`, and its requester has been told. The report goes to the log through
+-- dispatch_message.
 local function fail(task, reason)
-    local session = task.session
-    if session and session ~= 0 then
-        if task.tag then
-            ctrace(task.tag, "error")
-        end
-        csend(task.source, PTYPE_ERROR, session, "")
-    end
     task.session = false
     task.source = false
     task.tag = nil
@@ -202,6 +230,16 @@ local function settle(task, ok, what)
     local err
     while true do
         if not ok then
+            -- As in raw_dispatch_message.
+            current = main
+            local session = task.session
+            if session and session ~= 0 then
+                task.session = false
+                csend(task.source, PTYPE_ERROR, session, "")
+                if task.tag then
+                    ctrace(task.tag, "error")
+                end
+            end
             err = join_errors(err, fail(task, what))
         elseif what == nil then
             strays[task] = true
@@ -297,6 +335,19 @@ local function raw_dispatch_message(ptype, msg, sz, session, source)
         ok, what = resume(task.co, handler, p.unpack, msg, sz, session, source)
     end
     if due > 0 or what ~= "SUSPEND" or not ok then
+        if not ok then
+            -- Memory may be what it lacked. The requester has to hear of it all the same, so this needs no call frame
+            -- that resume did not have; and nothing may hold on to the task, or its memory would never be free again.
+            current = main
+            local asked = task.session
+            if asked and asked ~= 0 then
+                task.session = false
+                csend(task.source, PTYPE_ERROR, asked, "")
+                if task.tag then
+                    ctrace(task.tag, "error")
+                end
+            end
+        end
         return settle(task, ok, what)
     end
 end

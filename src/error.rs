@@ -26,7 +26,7 @@ pub enum Error {
     ModuleNotFound { name: String, tried: Vec<String> },
     /// A pattern of the module path has no place for the name.
     PathWithoutMark { pattern: String },
-    /// Another service has the name.
+    /// A service has the name, this or another.
     NameTaken(String),
     /// The environment's keys are set once.
     KeyTaken(String),
@@ -40,6 +40,14 @@ pub enum Error {
     LaunchFailed { name: String },
     /// Every handle is in use.
     NoMoreHandles,
+    /// Another node holds the pid file, with this number in it.
+    Running(Option<u32>),
+    /// The pid file; `what` is what could not be done with it.
+    PidFile {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// A file operation; `path` is what it was about.
     File { path: PathBuf, source: io::Error },
     /// The operating system refused; `what` names the call or the object.
@@ -113,13 +121,18 @@ impl fmt::Display for Error {
                     "cpath pattern {pattern:?} has no '?' for the module's name"
                 )
             }
-            Error::NameTaken(name) => write!(f, "the name {name:?} is taken by another service"),
+            Error::NameTaken(name) => write!(f, "the name {name:?} is taken"),
             Error::KeyTaken(key) => write!(f, "the environment's key {key:?} is set already"),
             Error::NotInitialised(part) => write!(f, "the {part} is not initialised"),
             Error::AlreadyInitialised(part) => write!(f, "the {part} is initialised already"),
             Error::BadArgument { command, what } => write!(f, "{command}: {what}"),
             Error::LaunchFailed { name } => write!(f, "service {name:?} failed to start"),
             Error::NoMoreHandles => f.write_str("every handle is in use"),
+            Error::Running(Some(id)) => write!(f, "Skynet is already running, pid = {id}."),
+            Error::Running(None) => f.write_str("Skynet is already running."),
+            Error::PidFile { what, path, source } => {
+                write!(f, "Can't {what} pidfile [{}]: {source}", path.display())
+            }
             Error::File { path, source } => write!(f, "{}: {source}", path.display()),
             Error::Io { what, source } => write!(f, "{what}: {source}"),
         }
@@ -129,7 +142,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::File { source, .. } | Error::Io { source, .. } => Some(source),
+            Error::File { source, .. }
+            | Error::PidFile { source, .. }
+            | Error::Io { source, .. } => Some(source),
             _ => None,
         }
     }

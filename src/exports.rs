@@ -13,6 +13,7 @@ mod table {
 /// Reached from `skynet_start`, so that the table is.
 #[inline(never)]
 pub fn keep() {
+    crate::memory::control::keep();
     #[cfg(not(test))]
     std::hint::black_box(&table::EXPORTS);
 }

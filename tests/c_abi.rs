@@ -7,7 +7,7 @@
 //!   executable, with several threads.
 //! - `tests/c/programs`: each is a `main` of its own, linked to `libskynet.a` and
 //!   to `libskynet.so`, without Lua unless it says `link=lua`.
-//! - `tests/c/modules`: C services that the tests launch.
+//! - `tests/c/modules`: C services, and one in C++, that the tests launch.
 //!
 //! With the feature `system-malloc` the programs, and a selection of the services,
 //! run under valgrind; `ci/memcheck` does that.
@@ -37,20 +37,26 @@ mod programs {
     tests! {
         run_program,
         bad
+        builtinlocks
         command
         context
+        daemon
         dispatch
         drops
         env
         error
         handle
         harbor
+        heap
+        heapprofile
         layout
+        locks
         log
         loglines
         lua
         mailbox
         malloc
+        meminfo
         module
         modules
         monitor
@@ -59,8 +65,28 @@ mod programs {
         overload
         ownership
         posix_memalign
+        pthreadlocks
         register
         send
+        socket_accept
+        socket_bind
+        socket_buffers
+        socket_connect
+        socket_early
+        socket_file
+        socket_halfclose
+        socket_ids
+        socket_info
+        socket_limit
+        socket_listen
+        socket_objects
+        socket_poll
+        socket_priority
+        socket_resolve
+        socket_servers
+        socket_sizes
+        socket_udp
+        socket_warning
         start
         timer
     }
@@ -71,24 +97,40 @@ mod services {
 
     tests! {
         run_service,
+        accounts
         badlogger
         badstart
         churn
         clock
         conserve
+        cpplog
         endless
+        heapdump
         lastwords
         logfile
         noprofile
         order
+        parties
         profile
         shared
         shutdown
         sigterm
         smoke
+        socket_dead
+        socket_echo
+        socket_messages
+        socket_soak
+        socket_transfer
         stuck
         watch
     }
+}
+
+/// A Lua service of the executable loads a C module that speaks on sockets.
+#[cfg(all(feature = "standalone", not(feature = "system-malloc")))]
+#[test]
+fn lua_module() {
+    support::run_lua_service("socket_module", "sockets");
 }
 
 #[test]
@@ -103,12 +145,12 @@ fn every_file_is_run() {
     }
 }
 
-/// Every function of the twelve headers is used by at least one C object.
+/// Every function of the headers is used by at least one C object.
 #[test]
 fn every_symbol_is_called() {
     let declared = toolchain::declared_symbols();
     assert!(
-        declared.len() > 70,
+        declared.len() > 90,
         "only {} symbols declared",
         declared.len()
     );

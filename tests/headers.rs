@@ -9,7 +9,7 @@ use std::{env, fs};
 
 /// A header, without its `.h`, the file of src/ffi it is made from, and the
 /// files of abi/src whose constants and types it shows or needs.
-const HEADERS: [(&str, &str, &[&str]); 16] = [
+const HEADERS: [(&str, &str, &[&str]); 19] = [
     ("skynet", "skynet", &["skynet"]),
     ("skynet_malloc", "malloc", &[]),
     ("skynet_server", "server", &[]),
@@ -26,7 +26,13 @@ const HEADERS: [(&str, &str, &[&str]); 16] = [
     ("socket_buffer", "socket_buffer", &["socket_buffer"]),
     ("socket_info", "socket_info", &["socket_info"]),
     ("socket_server", "socket_server", &["socket_server"]),
+    ("skynet_daemon", "daemon", &[]),
+    ("malloc_hook", "malloc_hook", &[]),
+    ("mem_info", "mem_info", &[]),
 ];
+
+/// Headers that are all inline C, and written by hand.
+const INLINE: [&str; 3] = ["atomic", "rwlock", "spinlock"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -91,18 +97,82 @@ fn headers_compile_alone() {
     if !has_cpp {
         eprintln!("no C++ compiler here: the headers are compiled as C only");
     }
-    for (name, ..) in HEADERS {
-        let path = root().join("include").join(name).with_extension("h");
-        compile(&path, "cc", "c", "-std=c11");
+    for path in there() {
+        compile(&path, "cc", "c", "-std=c11", &[]);
         if has_cpp {
-            compile(&path, "c++", "c++", "-std=c++11");
+            compile(&path, "c++", "c++", "-std=c++11", &[]);
+        }
+    }
+    for name in INLINE {
+        let path = root().join("include").join(name).with_extension("h");
+        for variant in ["-D__STDC_NO_ATOMICS__=1", "-DUSE_PTHREAD_LOCK"] {
+            compile(&path, "cc", "c", "-std=gnu99", &[variant]);
+            if has_cpp {
+                compile(&path, "c++", "c++", "-std=c++11", &[variant]);
+            }
         }
     }
 }
 
-fn compile(header: &Path, compiler: &str, language: &str, standard: &str) {
+/// The inline headers, in a C++ program with threads, with each kind of lock.
+#[test]
+fn inline_headers_work_in_cpp() {
+    if Command::new("c++").arg("--version").output().is_err() {
+        eprintln!("no C++ compiler here: nothing is tested");
+        return;
+    }
+    for (name, variant) in [
+        ("own", "-UUSE_PTHREAD_LOCK"),
+        ("pthread", "-DUSE_PTHREAD_LOCK"),
+    ] {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("inline-{name}"));
+        let compiled = Command::new("c++")
+            .args([
+                "-std=c++11",
+                "-O1",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pthread",
+            ])
+            .arg(variant)
+            .arg("-I")
+            .arg(root().join("include"))
+            .arg(root().join("tests/c/inline.cpp"))
+            .arg("-o")
+            .arg(&program)
+            .output()
+            .expect("runs the compiler");
+        let errors = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "{errors}");
+        let ended = Command::new(&program).status().expect("runs the program");
+        assert!(ended.success(), "{variant}: {ended}");
+    }
+}
+
+/// Every header comes from one of the two lists above.
+#[test]
+fn headers_are_listed() {
+    let listed = HEADERS.iter().map(|(name, ..)| *name).chain(INLINE);
+    let mut listed: Vec<PathBuf> = listed
+        .map(|name| root().join("include").join(name).with_extension("h"))
+        .collect();
+    listed.sort();
+    assert_eq!(there(), listed);
+}
+
+/// The files of include/.
+fn there() -> Vec<PathBuf> {
+    let listing = fs::read_dir(root().join("include")).expect("include/ is there");
+    let mut paths: Vec<PathBuf> = listing.map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn compile(header: &Path, compiler: &str, language: &str, standard: &str, more: &[&str]) {
     let output = Command::new(compiler)
         .args(["-x", language, standard, "-Wall", "-Wextra", "-Werror"])
+        .args(more)
         // `static inline` helpers are there for others to use.
         .args(["-Wno-unused-function", "-fsyntax-only", "-include"])
         .arg(header)

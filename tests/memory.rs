@@ -631,3 +631,68 @@ fn a_child_after_a_fork_allocates() {
         assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0);
     }
 }
+
+/// More services at a time than the reference has places to count in, their memory
+/// freed by another thread, some of it after they are gone.
+#[test]
+fn each_of_many_services_is_charged_for_its_own() {
+    const FIRST: u32 = 0x0500_0000;
+    const SERVICES: u32 = 70_000;
+    let size = |number: u32| 1 + number as usize % 1000;
+    let accounts: Vec<_> = (0..SERVICES).map(|n| memory::open(FIRST + n)).collect();
+    let mut blocks = VecDeque::new();
+    for (number, account) in (0..).zip(&accounts) {
+        let own = charged_to(account, || memory::malloc(size(number)));
+        let left = charged_to(account, || memory::malloc(7));
+        blocks.push_back((Block(own), Block(left)));
+    }
+    let all = memory::usage_by_handle();
+    for number in 0..SERVICES {
+        let held = usage(size(number) + 7 + 2 * HEADER, 2);
+        assert_eq!(all[&(FIRST + number)], held, "{number}");
+    }
+    let (sender, receiver) = mpsc::sync_channel(64);
+    thread::scope(|scope| {
+        let freed = scope.spawn(move || {
+            let mut later = Vec::new();
+            for (own, left) in receiver {
+                let own: Block = own;
+                // SAFETY: its sender left it to this thread.
+                unsafe { free(own.0) };
+                later.push(left);
+            }
+            later
+        });
+        for pair in blocks {
+            sender.send(pair).unwrap();
+        }
+        drop(sender);
+        let later: Vec<Block> = freed.join().unwrap();
+        for account in accounts {
+            assert_eq!(account.usage(), usage(7 + HEADER, 1));
+            account.close();
+        }
+        // Those of services that are gone are still counted.
+        let all = memory::usage_by_handle();
+        assert_eq!(
+            all.range(FIRST..FIRST + SERVICES).count(),
+            SERVICES as usize
+        );
+        for block in later {
+            // SAFETY: allocated above.
+            unsafe { free(block.0) };
+        }
+    });
+    let all = memory::usage_by_handle();
+    assert_eq!(all.range(FIRST..FIRST + SERVICES).count(), 0);
+}
+
+/// A service that lives is listed, with nothing too.
+#[test]
+fn a_service_without_memory_is_listed() {
+    const HANDLE: u32 = 0x0100_00fe;
+    let account = memory::open(HANDLE);
+    assert_eq!(memory::usage_by_handle().get(&HANDLE), Some(&usage(0, 0)));
+    account.close();
+    assert_eq!(memory::usage_by_handle().get(&HANDLE), None);
+}

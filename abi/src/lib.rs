@@ -9,12 +9,15 @@
 #![allow(unused_doc_comments)]
 
 mod context;
+pub mod daemon;
 pub mod env;
 pub mod handle;
 pub mod harbor;
 pub mod imp;
 pub mod log;
 pub mod malloc;
+pub mod malloc_hook;
+pub mod mem_info;
 pub mod module;
 pub mod monitor;
 pub mod mq;

@@ -129,11 +129,13 @@ bench_send(struct skynet_context *ctx, uint32_t to, size_t payload) {
 
 /*
  * The director of a counted benchmark. `launch` starts the services and wires
- * them, after the node's threads run; 0 means success.
+ * them, after the node's threads run; 0 means success. `check`, if there is one,
+ * says at the end what was wrong, or NULL.
  */
 struct bench_director {
 	const char *metric;
 	int (*launch)(struct skynet_context *ctx, const struct bench_director *d);
+	const char *(*check)(const struct bench_director *d);
 	int services;
 	int centiseconds;
 	size_t payload;
@@ -163,6 +165,11 @@ bench_direct(struct skynet_context *ctx, void *ud, int type, int session, uint32
 	case 2: {
 		uint64_t n = bench_total() - d->counted;
 		uint64_t ns = bench_ns() - d->since;
+		const char *wrong = d->check ? d->check(d) : NULL;
+		if (wrong) {
+			bench_fail(ctx, wrong);
+			break;
+		}
 		bench_result(d->metric, (double)n * 1e9 / (double)ns);
 		bench_end(ctx);
 		break;

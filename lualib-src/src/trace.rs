@@ -19,9 +19,10 @@ pub(crate) unsafe extern "C-unwind" fn error(L: *mut lua_State) -> c_int {
     unsafe {
         let service = context(L);
         let count = lua_gettop(L);
+        let mut length = 0;
         let text = if count <= 1 {
             lua_settop(L, 1);
-            luaL_tolstring(L, 1, std::ptr::null_mut())
+            luaL_tolstring(L, 1, &mut length)
         } else {
             let mut line = MaybeUninit::<luaL_Buffer>::uninit();
             let line = line.as_mut_ptr();
@@ -34,9 +35,11 @@ pub(crate) unsafe extern "C-unwind" fn error(L: *mut lua_State) -> c_int {
                 luaL_addvalue(line);
             }
             luaL_pushresult(line);
-            lua_tostring(L, -1)
+            lua_tolstring(L, -1, &mut length)
         };
-        skynet_error(service, c"%s".as_ptr(), text);
+        // Not "%s": a Lua string may hold zeros.
+        let length = c_int::try_from(length).unwrap_or(c_int::MAX);
+        skynet_error(service, c"%*s".as_ptr(), length, text);
     }
     0
 }

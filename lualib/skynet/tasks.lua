@@ -84,8 +84,8 @@ return function(skynet, kernel)
         if type(thread) == "thread" then
             return session_of(thread)
         end
-        if type(thread) == "number" then
-            return thread
+        if type(thread) ~= "string" then
+            return math.type(thread) and thread
         end
         -- A thread's name, as task() spells it, or the beginning of one.
         for session, task in pairs(sessions) do

@@ -6,14 +6,17 @@
 //! that `skynet_context_release` gives back. A `struct message_queue` is a
 //! mailbox together with the one right to run it, where the text says so.
 
+mod daemon;
 mod env;
 mod error;
 mod handle;
 mod harbor;
 mod imp;
 mod log;
+mod lua;
 mod malloc;
 mod malloc_hook;
+mod mem_info;
 mod module;
 mod monitor;
 mod mq;

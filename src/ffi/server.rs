@@ -6,7 +6,7 @@ use crate::runtime::message::{Message, Payload};
 use crate::runtime::monitor::Monitor;
 use crate::runtime::scheduler::{self, Outcome};
 use crate::runtime::service::{Service, ServiceRef};
-use crate::runtime::{self, node, registry, start};
+use crate::runtime::{self, cpu, node, registry, start};
 use skynet_abi::monitor::skynet_monitor;
 use skynet_abi::mq::{message_queue, skynet_message};
 use skynet_abi::skynet_context;
@@ -157,6 +157,8 @@ pub unsafe extern "C-unwind" fn skynet_context_message_dispatch(
         let Some(runnable) = given.or_else(|| scheduler.take_any()) else {
             return ptr::null_mut();
         };
+        // What the loop did since its last slice is no service's time.
+        cpu::begin();
         let rest = scheduler::run_slice(runnable, weight, monitor);
         mq::hand_out(match (rest, scheduler.take_any()) {
             (Outcome::More(runnable), Some(next)) => {

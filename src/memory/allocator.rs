@@ -1,10 +1,11 @@
 //! The malloc family, over jemalloc.
 //!
 //! In front of every block lies a header of 16 bytes: whose it is and how
-//! large. With the size at hand a block is freed without jemalloc looking it
-//! up, and the account costs no other cache line than the block's own. A
-//! block whose alignment is larger than the header's has that much in front
-//! of it, with the header at the end of it.
+//! large. The account costs no other cache line than the block's own; that one
+//! may be far away when the block is freed, and so nothing but the account waits
+//! for it: jemalloc is not told the size but looks it up, in tables that are
+//! close at hand. A block whose alignment is larger than the header's has that
+//! much in front of it, with the header at the end of it.
 //!
 //! Sizes too large to be had are passed on as the largest number there is,
 //! which jemalloc refuses with ENOMEM as it should.
@@ -43,6 +44,14 @@ impl Header {
         // SAFETY: `new` made this of an account's address, whose low bits are
         // zero by its alignment. Accounts are never given back.
         unsafe { &*self.owner.map_addr(|address| address & !OFFSET_BITS) }
+    }
+
+    /// Whether the block is charged to this account, and there is nothing but the
+    /// header in front of it. The one comparison leaves what follows free to go
+    /// by `account` while the header is on its way.
+    #[inline(always)]
+    fn is_plain_of(&self, account: &'static Account) -> bool {
+        self.owner.addr() == ptr::from_ref(account).addr() | HEADER.ilog2() as usize
     }
 
     /// Whether there is nothing but the header in front of the caller's block.
@@ -167,27 +176,31 @@ pub unsafe fn free(block: *mut c_void) {
     if block.is_null() {
         return;
     }
-    // SAFETY: the caller's promise. The base is as far in front of the block as
-    // its header says, and jemalloc was asked for as much as is charged.
+    // SAFETY: the caller's promise. The base of a plain block is one header in
+    // front of it.
     unsafe {
         let header = header_of(block);
-        if !header.is_plain() {
-            return free_aligned(block);
+        match thread::current() {
+            Some(current) if header.is_plain_of(current) => {
+                current.uncharge(HEADER + header.size);
+                jemalloc::free(block.byte_sub(HEADER));
+            }
+            _ => free_foreign(block),
         }
-        let charged = HEADER + header.size;
-        thread::uncharge(header.account(), charged);
-        jemalloc::sdallocx(block.byte_sub(HEADER), charged, 0);
     }
 }
 
-/// Reads the header again: to be handed it, it would have to be in memory,
-/// and so the usual blocks' headers would go through memory too.
+/// Frees a block that is charged to another account than the thread's current
+/// one, or has a larger alignment. Reads the header again: to be handed it, it
+/// would have to be in memory, and so the usual blocks' headers would go through
+/// memory too. Not that rare, but what makes `free` a branch: without `cold`, the
+/// account would be selected by the header, and so wait for it.
 ///
 /// # Safety
 /// As for [`free`].
 #[cold]
 #[inline(never)]
-unsafe fn free_aligned(block: *mut c_void) {
+unsafe fn free_foreign(block: *mut c_void) {
     // SAFETY: the caller's promise; the header says where jemalloc's block is.
     unsafe {
         let header = header_of(block);

@@ -23,6 +23,8 @@
 mod accounting;
 #[cfg_attr(feature = "system-malloc", path = "system.rs")]
 mod allocator;
+#[cfg_attr(feature = "system-malloc", path = "system_control.rs")]
+pub mod control;
 mod pages;
 mod records;
 mod statistics;
@@ -38,5 +40,7 @@ pub use allocator::{
 };
 pub use pages::page_size;
 pub use records::open;
-pub use statistics::{current_usage, debug_line, for_each_account, total_usage, usage_by_handle};
+pub use statistics::{
+    current_usage, debug_line, for_each_account, for_each_usage, total_usage, usage_by_handle,
+};
 pub use thread::{Current, current_handle, init_thread, set_current};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::accounting::{Account, Usage};
+use super::accounting::{Account, Role, Usage};
 use super::{records, thread};
 
 /// Visits every account: those of services, of services that are gone while
@@ -11,16 +11,27 @@ pub fn for_each_account(visit: impl FnMut(&'static Account)) {
     thread::iterate().chain(records::iterate()).for_each(visit);
 }
 
-/// What is charged under each handle that anything is charged to, those of
-/// services and the pseudo-handles of threads.
-pub fn usage_by_handle() -> BTreeMap<u32, Usage> {
-    let mut all = BTreeMap::new();
+/// Visits what [`usage_by_handle`] lists, account by account, so that a handle
+/// may come up several times. Nothing is allocated or held meanwhile: `visit` may
+/// be left by a jump.
+pub fn for_each_usage(mut visit: impl FnMut(u32, Usage)) {
     for_each_account(|account| {
-        let usage = account.usage();
-        if usage != Usage::default() {
-            *all.entry(account.handle()).or_default() += usage;
+        let (handle, usage) = (account.handle(), account.usage());
+        // A service that is being made has no handle yet.
+        let lives = account.role() == Role::Service && handle != 0;
+        if lives || usage != Usage::default() {
+            visit(handle, usage);
         }
     });
+}
+
+/// What is charged under each handle: that of every service that lives, and,
+/// where it is more than nothing, those of services that are gone and the
+/// pseudo-handles of threads. A block that a service allocates before it has a
+/// handle is listed under 0 until it has.
+pub fn usage_by_handle() -> BTreeMap<u32, Usage> {
+    let mut all = BTreeMap::new();
+    for_each_usage(|handle, usage| *all.entry(handle).or_default() += usage);
     all
 }
 

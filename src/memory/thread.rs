@@ -232,6 +232,12 @@ fn is_current(account: &'static Account) -> bool {
     ptr::eq(current.map_or(ptr::null(), ptr::from_ref), account)
 }
 
+/// Whom the calling thread charges without locked instructions, if anybody.
+#[inline(always)]
+pub(super) fn current() -> Option<&'static Account> {
+    state().current.get()
+}
+
 /// Charges a new block of this many bytes and says to whom.
 #[inline(always)]
 pub(super) fn charge(bytes: usize) -> &'static Account {

@@ -86,7 +86,8 @@ impl Clock {
             let left = NANOS_PER_TICK - nanos % NANOS_PER_TICK;
             let counts = u128::from(count.saturating_sub(first));
             let left_counts = counts * u128::from(left / 2) / u128::from(passed);
-            self.tick.store(tick, Ordering::Relaxed);
+            // Another thread's reading may be a later one: no step back.
+            self.tick.fetch_max(tick, Ordering::Relaxed);
             let until = count.saturating_add(left_counts as u64);
             self.holds_until.store(until, Ordering::Release);
         }

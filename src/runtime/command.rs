@@ -264,7 +264,7 @@ fn signal(service: &Service, parm: &CStr) -> Answer {
 /// A number as C's `strtol` with base 0 reads it.
 fn parse_c_number(text: &[u8]) -> i64 {
     match text {
-        [b'0', b'x' | b'X', hex @ ..] => i64::from(parse_hex(hex)),
+        [b'0', b'x' | b'X', ..] => i64::from(parse_hex(text)),
         [b'0', octal @ ..] => octal
             .iter()
             .take_while(|byte| (b'0'..b'8').contains(*byte))
@@ -282,6 +282,9 @@ mod tests {
         assert_eq!(leading_number(b"-12abc"), -12);
         assert_eq!(leading_number(b"abc"), 0);
         assert_eq!(leading_number(b"99999999999999999999"), i64::MAX);
+        assert_eq!(parse_hex(b"1fg"), 31);
+        assert_eq!(parse_hex(b"0x1F"), 31);
+        assert_eq!(parse_hex(b"0x"), 0);
         assert_eq!(parse_c_number(b"0x1F"), 31);
         assert_eq!(parse_c_number(b"017"), 15);
         assert_eq!(parse_c_number(b"7"), 7);

@@ -4,7 +4,9 @@
 //! messages and charges the difference. That would charge a service for time
 //! it spent blocked or preempted, so every 100 µs the charges are compared with
 //! the thread's CPU clock, and the message that has just ended is charged that
-//! much less. A message that takes longer than that is therefore exact.
+//! much less. A message that takes longer than that is therefore exact. What the
+//! thread does while it has nothing to run is left out, or it would be taken for
+//! the work of messages that only waited.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::cell::Cell;
@@ -44,8 +46,10 @@ struct Meter {
     last: Cell<u64>,
     /// Wall time charged since the CPU clock was read.
     charged: Cell<u64>,
-    /// The CPU clock when it was read.
+    /// The CPU clock when it was read, moved on by what was nobody's time since.
     cpu: Cell<u64>,
+    /// The CPU clock at the last [`pause`]; 0 when none is under way.
+    paused: Cell<u64>,
 }
 
 thread_local! {
@@ -54,17 +58,30 @@ thread_local! {
             last: Cell::new(0),
             charged: Cell::new(0),
             cpu: Cell::new(0),
+            paused: Cell::new(0),
         }
     };
 }
 
-/// Begins to measure on this thread, after anything that is nobody's time.
+/// What this thread does from here to the next [`begin`] is nobody's time. Again
+/// before that, it changes nothing.
+pub(crate) fn pause() {
+    METER.with(|meter| {
+        if meter.paused.get() == 0 {
+            meter.paused.set(thread_ns());
+        }
+    });
+}
+
+/// Begins to measure on this thread, or goes on after a [`pause`].
 pub(crate) fn begin() {
     METER.with(|meter| {
-        meter.last.set(wall_ns());
-        if meter.cpu.get() == 0 {
-            meter.cpu.set(thread_ns());
+        match (meter.cpu.get(), meter.paused.take()) {
+            (0, _) => meter.cpu.set(thread_ns()),
+            (_, 0) => {}
+            (cpu, paused) => meter.cpu.set(cpu + thread_ns().saturating_sub(paused)),
         }
+        meter.last.set(wall_ns());
     });
 }
 
@@ -113,4 +130,45 @@ pub(crate) fn wall_ns() -> u64 {
 
 pub(crate) fn thread_ns() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+#[cfg(all(test, not(loom), not(miri)))]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Duration;
+
+    const WORK: u64 = 20_000_000;
+    const LITTLE: u64 = WORK / 4;
+
+    fn work() {
+        let end = thread_ns() + WORK;
+        while thread_ns() < end {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn work_is_charged() {
+        let service = CpuTime::new();
+        begin();
+        work();
+        assert!(current() >= WORK);
+        charge(&service);
+        assert!((WORK..WORK + LITTLE).contains(&service.cost()));
+    }
+
+    /// The thread's own work before the message is no part of it, nor is waiting.
+    #[test]
+    fn a_message_that_waits_is_not_charged() {
+        let service = CpuTime::new();
+        begin();
+        pause();
+        work();
+        begin();
+        assert!(current() < LITTLE, "{} ns", current());
+        thread::sleep(Duration::from_nanos(2 * WORK));
+        charge(&service);
+        assert!(service.cost() < LITTLE, "{} ns", service.cost());
+    }
 }

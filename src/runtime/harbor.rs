@@ -81,19 +81,24 @@ fn release(service: *mut Service) {
     }
 }
 
+/// A reference to the harbor service. Another may take its place at any moment,
+/// and then the node's own reference is no help.
+fn service() -> Option<ServiceRef> {
+    let harbor = HARBOR.get()?;
+    let _guard = crossbeam_epoch::pin();
+    let service = harbor.service.load(Ordering::Acquire);
+    // SAFETY: whoever takes the pointer out gives its reference up after that,
+    // and a service's memory stays for those who were pinned before.
+    unsafe { service.as_ref() }?.try_grab()
+}
+
 /// Hands a message for another node to the harbor service.
 ///
 /// # Errors
 /// There is no harbor service, or the message's type is one that harbors use
 /// among themselves. The message is freed.
 pub fn send(to: Remote<'_>, message: Message) -> Result<()> {
-    let service = HARBOR
-        .get()
-        .map_or(ptr::null_mut(), |h| h.service.load(Ordering::Acquire));
-    // SAFETY: the harbor service is released after every thread that sends.
-    let Some(service) = (unsafe { service.as_ref() }) else {
-        return Err(Error::NoHarbor);
-    };
+    let service = service().ok_or(Error::NoHarbor)?;
     let raw = message.into_raw();
     // SAFETY: the message was taken apart just now.
     let payload =
@@ -118,7 +123,7 @@ pub fn send(to: Remote<'_>, message: Message) -> Result<()> {
         sz,
         type_: kind,
     });
-    forward(service, remote, raw.source, raw.session)
+    forward(&service, remote, raw.source, raw.session)
 }
 
 /// A destination in words, for the log: a global name, or `:handle`.
@@ -142,12 +147,8 @@ pub fn address(to: &remote_name) -> String {
 pub unsafe fn send_raw(remote: NonNull<remote_message>, source: u32, session: i32) -> Result<()> {
     // SAFETY: the caller hands the block over; boxes are of the malloc family.
     let remote = unsafe { Box::from_raw(remote.as_ptr()) };
-    let service = HARBOR
-        .get()
-        .map_or(ptr::null_mut(), |h| h.service.load(Ordering::Acquire));
-    // SAFETY: as in `send`.
-    match unsafe { service.as_ref() } {
-        Some(service) => forward(service, remote, source, session),
+    match service() {
+        Some(service) => forward(&service, remote, source, session),
         None => {
             // SAFETY: the caller handed the message over with the block.
             unsafe { memory::free(remote.message.cast_mut()) };

@@ -341,10 +341,10 @@ impl Modules {
         object: SharedObject,
         functions: Functions,
     ) -> &'static Module {
-        let module = self.enter(name, object.handle, functions);
-        if module.0.module == object.handle {
+        let module = self.enter(name, object.handle.0, functions);
+        if module.0.module == object.handle.0 {
             // Opened once more than it is known of, at most: that keeps it loaded.
-            mem::forget(object);
+            object.keep_open();
         }
         module
     }
@@ -404,11 +404,14 @@ impl Functions {
     }
 }
 
-/// An open shared object, closed when dropped.
+/// An open shared object.
 struct SharedObject {
-    handle: *mut c_void,
+    handle: Handle,
     path: CString,
 }
+
+/// What `dlopen` gave; closed when dropped.
+struct Handle(*mut c_void);
 
 impl SharedObject {
     /// Opens a file, or says why it cannot be opened.
@@ -417,6 +420,7 @@ impl SharedObject {
         // module's affair, as with any code that a node is told to load.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
         if !handle.is_null() {
+            let handle = Handle(handle);
             return Ok(SharedObject { handle, path });
         }
         // SAFETY: the text belongs to this thread until its next such call, and
@@ -433,19 +437,24 @@ impl SharedObject {
         Err(format!("{path}: {reason}"))
     }
 
+    /// Leaves the file open for good.
+    fn keep_open(self) {
+        mem::forget(self.handle);
+    }
+
     /// The address of a symbol, null if there is none.
     fn symbol(&self, name: &[u8]) -> *mut c_void {
         let name = CString::new(name).expect("cut from a C string");
         // SAFETY: the handle is open, as `self` exists, and the name a C string.
-        unsafe { libc::dlsym(self.handle, name.as_ptr()) }
+        unsafe { libc::dlsym(self.handle.0, name.as_ptr()) }
     }
 }
 
-impl Drop for SharedObject {
+impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: opened by `open` and closed once. Nothing keeps an address
         // from it: a module that is entered holds a reference of its own.
-        unsafe { libc::dlclose(self.handle) };
+        unsafe { libc::dlclose(self.0) };
     }
 }
 

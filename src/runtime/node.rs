@@ -23,6 +23,10 @@ pub struct Node {
     monitor: AtomicU32,
     /// The logger's handle once it has its name.
     logger: AtomicU32,
+    /// The first service; 0 when it counts as started, or before there is one.
+    bootstrap: AtomicU32,
+    /// The first service ended before it had started anything of its own.
+    bootstrap_ended: AtomicBool,
     profile: AtomicBool,
     /// No service is started any more.
     stopping: AtomicBool,
@@ -39,6 +43,8 @@ pub fn get() -> &'static Node {
         total: AtomicIsize::new(0),
         monitor: AtomicU32::new(0),
         logger: AtomicU32::new(0),
+        bootstrap: AtomicU32::new(0),
+        bootstrap_ended: AtomicBool::new(false),
         profile: AtomicBool::new(true),
         stopping: AtomicBool::new(false),
         managed: AtomicBool::new(false),
@@ -109,6 +115,24 @@ impl Node {
     /// Has `handle` told of exits; 0 for nobody.
     pub fn set_exit_monitor(&self, handle: u32) {
         self.monitor.store(handle, Ordering::Relaxed);
+    }
+
+    /// Names the first service. Before any worker runs it.
+    pub(super) fn set_bootstrap(&self, handle: u32) {
+        self.bootstrap.store(handle, Ordering::Relaxed);
+    }
+
+    /// A service ended after so many messages.
+    pub(super) fn note_end(&self, handle: u32, messages: u64) {
+        // A Lua service, for one, loads its program in its first message.
+        if messages <= 1 && handle == self.bootstrap.load(Ordering::Relaxed) {
+            self.bootstrap_ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the first service ended in its first message or before.
+    pub(super) fn has_bootstrap_ended(&self) -> bool {
+        self.bootstrap_ended.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -197,6 +197,11 @@ impl Registry {
         (service.handle() == handle).then_some(service)
     }
 
+    /// Whether there is a service with this handle.
+    pub fn contains(&self, handle: u32) -> bool {
+        self.find(handle, &epoch::pin()).is_some()
+    }
+
     /// A reference to the service with this handle.
     pub fn grab(&self, handle: u32) -> Option<ServiceRef> {
         let guard = &epoch::pin();

@@ -191,9 +191,15 @@ pub fn local(name: &CStr) -> Option<u32> {
     registry::get().ok()?.find_name(name)
 }
 
-/// The number in the hexadecimal digits that `text` begins with; 0 if none.
+/// The number in the hexadecimal digits that `text` begins with, behind `0x` or
+/// without; 0 if none.
 pub fn parse_hex(text: &[u8]) -> u32 {
-    text.iter()
+    let digits = match text {
+        [b'0', b'x' | b'X', digits @ ..] => digits,
+        digits => digits,
+    };
+    digits
+        .iter()
         .map_while(|&byte| char::from(byte).to_digit(16))
         .fold(0, |number: u32, digit| number << 4 | digit)
 }

@@ -340,6 +340,7 @@ impl Service {
         if let Some(right) = self.mailbox.close() {
             drain(right);
         }
+        node::get().note_end(self.handle(), self.messages());
         if !reserved {
             node::get().total_down();
         }

@@ -1,6 +1,6 @@
 //! Starting a node and stopping it, in order.
 //!
-//! Start: signals, daemon (it forks, so before any thread), harbor, registry,
+//! Start: daemon (it forks, so before any thread), signals, harbor, registry,
 //! scheduler, modules, timer, socket server, logger, bootstrap service, threads.
 //! Stop, when the last service is gone but the logger: workers join, the logger
 //! writes what is left for it and goes, timer and socket threads join, the
@@ -10,7 +10,7 @@ use super::message::{Message, Payload};
 use super::scheduler::{self, Worker};
 use super::service::{Service, ServiceRef};
 use super::signals::{Event, Signals};
-use super::{env, harbor, module, node, registry, send, timer};
+use super::{daemon, env, harbor, module, node, registry, send, timer};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::socket;
@@ -28,6 +28,8 @@ const STACK: usize = 8 << 20;
 const SHUTDOWN: Duration = Duration::from_secs(10);
 /// How long the logger gets for its last lines when a callback does not return.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Why a node cannot stop though no callback runs.
+const STILL_HELD: &str = "a service is gone, but somebody keeps a reference of it";
 /// Weights of the first workers; the rest have [`LATER_WEIGHT`].
 const WEIGHTS: [i32; 32] = [
     -1, -1, -1, -1, 0, 0, 0, 0, //
@@ -63,11 +65,14 @@ pub struct Config<'a> {
 pub enum Failure {
     /// Some part could not be set up.
     Setup(Error),
-    /// The logger did not start.
-    Logger(Error),
+    /// The logger, a service of this module, did not start.
+    Logger(String, Error),
     /// The bootstrap service did not start.
     Bootstrap(Error),
-    /// Services whose callbacks did not return when the node stopped.
+    /// The bootstrap service ended in its first message, and left no other.
+    NothingStarted,
+    /// Services whose callbacks did not return when the node stopped; none if
+    /// somebody only kept a reference of one.
     Stuck(Vec<u32>),
 }
 
@@ -81,8 +86,14 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Setup(error) => write!(f, "the node cannot start: {error}"),
-            Self::Logger(error) => write!(f, "Can't launch the log service: {error}"),
+            Self::Logger(name, error) => write!(f, "Can't launch {name} service: {error}"),
             Self::Bootstrap(error) => write!(f, "Bootstrap error: {error}"),
+            Self::NothingStarted => {
+                f.write_str("Bootstrap error: the service ended at once, and left no other")
+            }
+            Self::Stuck(handles) if handles.is_empty() => {
+                write!(f, "the node cannot stop: {STILL_HELD}")
+            }
             Self::Stuck(handles) => {
                 f.write_str("the node cannot stop: no return from the callback of")?;
                 handles.iter().try_for_each(|h| write!(f, " :{h:08x}"))
@@ -96,10 +107,17 @@ impl std::fmt::Display for Failure {
 /// # Errors
 /// It could not start, or could not stop. What was logged until then is written.
 pub fn start(config: &Config<'_>) -> Result<(), Failure> {
-    if config.daemon.is_some() {
-        let what = "this core cannot turn into a daemon; leave the key out";
-        return Err(Error::bad_argument("config key daemon", what).into());
-    }
+    let Some(pid_file) = config.daemon else {
+        return run(config, None);
+    };
+    let starting = daemon::begin(pid_file)?;
+    let ended = run(config, Some(starting));
+    // If somebody else has removed or replaced it, it is not ours to remove.
+    let _ = daemon::end(pid_file);
+    ended
+}
+
+fn run(config: &Config<'_>, starting: Option<daemon::Starting>) -> Result<(), Failure> {
     let signals = Signals::install()?;
     node::get().manage();
     node::get().set_profile(config.profile);
@@ -110,18 +128,34 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
     timer::init()?;
     socket::node::init()?;
 
-    let logger = Service::launch(config.log_service, config.logger).map_err(Failure::Logger)?;
+    let logger = Service::launch(config.log_service, config.logger).map_err(|error| {
+        let name = config.log_service.to_string_lossy();
+        Failure::Logger(name.into_owned(), error)
+    })?;
     registry::get()?.set_name(logger, c"logger")?;
-    if let Err(error) = bootstrap(config.bootstrap) {
-        let text = config.bootstrap.to_string_lossy();
-        node::log(0, format!("Bootstrap error : {text}").as_bytes());
-        stop_logger();
-        return Err(Failure::Bootstrap(error));
+    let node = node::get();
+    match bootstrap(config.bootstrap) {
+        Ok(handle) => node.set_bootstrap(handle),
+        Err(error) => {
+            log_bootstrap_error(config);
+            stop_logger();
+            return Err(Failure::Bootstrap(error));
+        }
     }
 
+    // Late enough that whatever keeps a node from starting is seen and told.
+    if let Some(starting) = starting {
+        starting.detach()?;
+    }
     let mut threads = Threads::start(config.threads, signals)?;
-    let node = node::get();
-    node.wait(None, |node| node.total() == 0 || node.is_stopping());
+    let did_not_start = |node: &node::Node| node.has_bootstrap_ended() && is_last(node.total());
+    node.wait(None, |node| {
+        node.total() == 0 || node.is_stopping() || did_not_start(node)
+    });
+    let ended = !node.is_stopping() && did_not_start(node);
+    if ended {
+        log_bootstrap_error(config);
+    }
     let deadline = Instant::now() + shutdown_timeout();
     if !node.wait(Some(deadline), |node| is_last(node.total())) {
         return Err(Failure::Stuck(stuck_services()));
@@ -132,13 +166,23 @@ pub fn start(config: &Config<'_>) -> Result<(), Failure> {
     harbor::exit();
     discard_leftovers();
     socket::node::free();
+    if ended {
+        return Err(Failure::NothingStarted);
+    }
     Ok(())
+}
+
+fn log_bootstrap_error(config: &Config<'_>) {
+    let text = config.bootstrap.to_string_lossy();
+    node::log(0, format!("Bootstrap error : {text}").as_bytes());
 }
 
 /// Whether nobody is left but the logger, if it is there.
 fn is_last(total: isize) -> bool {
+    // No reference: dropping the last one would destroy the logger, and that
+    // tells those who wait, one of whom asks here with the lock for it.
     let logger = node::logger();
-    let logs = registry::get().is_ok_and(|registry| registry.grab(logger).is_some());
+    let logs = registry::get().is_ok_and(|registry| registry.contains(logger));
     total <= isize::from(logs)
 }
 
@@ -209,6 +253,9 @@ fn stuck_services() -> Vec<u32> {
         let text = format!("error: no return from the callback of :{handle:08x}, giving up");
         node::log(0, text.as_bytes());
     }
+    if stuck.is_empty() {
+        node::log(0, format!("error: {STILL_HELD}, giving up").as_bytes());
+    }
     // One of the other workers may write the lines out still.
     let until = Instant::now() + LAST_WORDS;
     if let Some(logger) = registry::get().ok().and_then(|r| r.grab(node::logger())) {
@@ -248,11 +295,11 @@ impl Threads {
                 let _ = send::deliver_timeout(handle, session);
             });
         })?);
-        threads
-            .others
-            .push(spawn("socket", THREAD_SOCKET, socket::node::run)?);
         let scheduler = scheduler::get()?;
         let workers = scheduler.start(count)?;
+        threads
+            .others
+            .push(spawn("socket", THREAD_SOCKET, || scheduler.stand_in())?);
         threads
             .others
             .push(spawn("monitor", THREAD_MONITOR, || scheduler.watch())?);
@@ -280,8 +327,6 @@ impl Threads {
         if let Ok(timer) = timer::timer() {
             timer.stop();
         }
-        // Without a socket server there is nothing to stop.
-        let _ = socket::node::exit();
         self.signals.stop();
         for thread in self.others {
             // A panic has been reported by its thread.

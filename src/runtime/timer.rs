@@ -444,7 +444,7 @@ mod tests {
 }
 
 #[cfg(all(test, loom))]
-mod loom_tests {
+mod model {
     use super::*;
     use crate::sync::Arc;
 

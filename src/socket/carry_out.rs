@@ -7,8 +7,8 @@ use super::poll::Poller;
 use super::request::{Manner, Request};
 use super::socket::{After, Stage};
 use super::source::Source;
-use crate::sync::Arc;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 impl Poller {
     /// Does what was asked for; events go to `out`.

@@ -5,7 +5,6 @@ use super::block::Block;
 use super::event::{Event, Id, Owner, What};
 use super::socket::Socket;
 use super::source::Source;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -13,6 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 /// The smallest buffer to read into.
 const MIN_READ: u32 = 64;

@@ -8,14 +8,14 @@ use super::server::Server;
 use super::socket::Refused;
 use crate::error::{Error, Result};
 use crate::runtime::message::Message;
-use crate::runtime::node;
-use crate::sync::Arc;
+use crate::runtime::{node, scheduler};
 use crate::sync::atomic::Ordering;
 use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared};
 use skynet_abi::mq::skynet_message;
 use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The node's server while there is one: between [`init`] and [`free`]. Every send
@@ -45,6 +45,13 @@ fn server() -> Result<Arc<Server>> {
     server
         .cloned()
         .ok_or(Error::NotInitialised("socket server"))
+}
+
+/// Has the server do something that the thread which polls has to carry out.
+fn ask<R>(request: impl FnOnce(&Server) -> Result<R>) -> Result<R> {
+    let result = with(request)?;
+    scheduler::sockets_wanted();
+    result
 }
 
 /// What polling once came to.
@@ -79,7 +86,7 @@ pub fn init() -> Result<()> {
 
 /// Asks the polling thread to end.
 pub fn exit() -> Result<()> {
-    with(Server::exit)?
+    ask(Server::exit)
 }
 
 /// Closes every socket and lets the server go, without a word to the services.
@@ -124,14 +131,19 @@ fn poll_for(deliver: impl FnOnce(u32, Packed) -> Result<(), Packed>) -> Result<P
 /// Carries out what was asked of the node's sockets and serves them, for as long
 /// as something is due, and puts the events into the services' mailboxes. If
 /// there is nothing, waits at most `timeout`, without limit if there is none.
-/// Returns at once if another thread is at it. See [`Server::drive`].
+/// `woken` is called before the first event is put anywhere. Returns at once if
+/// another thread is at it. See [`Server::drive`].
 ///
 /// # Errors
 /// As [`poll`].
-pub fn drive(timeout: Option<Duration>) -> Result<Driven> {
+pub fn drive(timeout: Option<Duration>, woken: &mut dyn FnMut()) -> Result<Driven> {
     let server = server()?;
     let mut failed = Ok(());
+    let mut first = true;
     let driven = server.drive(timeout, &mut |event| {
+        if std::mem::take(&mut first) {
+            woken();
+        }
         if let Err(error) = send_on(&server, event, push) {
             failed = Err(error);
         }
@@ -199,56 +211,39 @@ fn push(handle: u32, packed: Packed) -> Result<(), Packed> {
     })
 }
 
-/// Polls until [`exit`]: the socket thread.
-pub fn run() {
-    loop {
-        match poll() {
-            Ok(Progress::Exit) => return,
-            Ok(_) => {}
-            Err(error) => {
-                node::log(
-                    0,
-                    format!("error: the socket thread ends: {error}").as_bytes(),
-                );
-                return;
-            }
-        }
-    }
-}
-
 /// Takes a foreign descriptor in for a service; see [`Server::bind`].
 pub fn bind(handle: u32, fd: RawFd) -> Result<Id> {
-    with(|server| server.bind(handle as Owner, fd))?
+    ask(|server| server.bind(handle as Owner, fd))
 }
 
 /// Connects for a service; see [`Server::connect`].
 pub fn connect(handle: u32, host: &CStr, port: i32) -> Result<Id> {
-    with(|server| server.connect(handle as Owner, host, port))?
+    ask(|server| server.connect(handle as Owner, host, port))
 }
 
 /// Listens for a service; see [`Server::listen`].
 pub fn listen(handle: u32, host: Option<&CStr>, port: i32, backlog: i32) -> Result<Id> {
-    with(|server| server.listen(handle as Owner, host, port, backlog))?
+    ask(|server| server.listen(handle as Owner, host, port, backlog))
 }
 
 /// Opens a socket for datagrams; see [`Server::udp`].
 pub fn udp(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
-    with(|server| server.udp(handle as Owner, host, port))?
+    ask(|server| server.udp(handle as Owner, host, port))
 }
 
 /// Opens a socket for datagrams at an address; see [`Server::udp_listen`].
 pub fn udp_listen(handle: u32, host: Option<&CStr>, port: i32) -> Result<Id> {
-    with(|server| server.udp_listen(handle as Owner, host, port))?
+    ask(|server| server.udp_listen(handle as Owner, host, port))
 }
 
 /// Opens a socket for datagrams to an address; see [`Server::udp_dial`].
 pub fn udp_dial(handle: u32, host: &CStr, port: i32) -> Result<Id> {
-    with(|server| server.udp_dial(handle as Owner, host, port))?
+    ask(|server| server.udp_dial(handle as Owner, host, port))
 }
 
 /// Sets where datagrams go by default; see [`Server::udp_connect`].
 pub fn udp_connect(id: Id, host: &CStr, port: i32) -> Result<()> {
-    with(|server| server.udp_connect(id, host, port))?
+    ask(|server| server.udp_connect(id, host, port))
 }
 
 /// Sends on a socket; see [`Server::send`].
@@ -270,7 +265,7 @@ pub fn udp_send(id: Id, to: Option<SocketAddr>, buffer: Buffer) -> Result<(), Re
 
 /// Asks for small segments to be sent at once; see [`Server::nodelay`].
 pub fn nodelay(id: Id) -> Result<()> {
-    with(|server| server.nodelay(id))?
+    ask(|server| server.nodelay(id))
 }
 
 /// What the node's sockets are doing; see [`Server::info`].
@@ -280,22 +275,22 @@ pub fn info() -> Result<Vec<Info>> {
 
 /// Reads from a socket on behalf of a service; see [`Server::start`].
 pub fn start(handle: u32, id: Id) -> Result<()> {
-    with(|server| server.start(handle as Owner, id))?
+    ask(|server| server.start(handle as Owner, id))
 }
 
 /// Stops reading; see [`Server::pause`].
 pub fn pause(id: Id) -> Result<()> {
-    with(|server| server.pause(id))?
+    ask(|server| server.pause(id))
 }
 
 /// Closes a socket when it has sent everything; see [`Server::close`].
 pub fn close(id: Id) -> Result<()> {
-    with(|server| server.close(id))?
+    ask(|server| server.close(id))
 }
 
 /// Closes a socket at once; see [`Server::shutdown`].
 pub fn shutdown(id: Id) -> Result<()> {
-    with(|server| server.shutdown(id))?
+    ask(|server| server.shutdown(id))
 }
 
 #[cfg(test)]

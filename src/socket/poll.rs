@@ -13,11 +13,11 @@ use super::request::{Request, Requests};
 use super::table::{ById, Table};
 use crate::error::{Error, Result};
 use crate::runtime::node;
-use crate::sync::Arc;
 use mio::{Events, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Not an id's.

@@ -4,12 +4,13 @@ use super::event::{Id, Owner, Text};
 use super::socket::{After, Socket};
 use super::source::Source;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Mutex, lock};
 use mio::Waker;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 /// One wish. An id that no connection has is answered as the request defines.
 #[derive(Debug)]

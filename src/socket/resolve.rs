@@ -6,12 +6,13 @@
 
 use super::event::Text;
 use super::source::Transport;
-use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock};
 use socket2::SockAddr;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_int};
 use std::net::SocketAddr;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Names to be looked up at a time.

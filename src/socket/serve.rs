@@ -9,11 +9,11 @@ use super::poll::Poller;
 use super::socket::{After, Stage};
 use super::source::Source;
 use crate::runtime::node;
-use crate::sync::Arc;
 use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 
 /// The largest datagram. Bytes.
 const MAX_DATAGRAM: usize = 65535;

@@ -10,10 +10,11 @@ use super::resolve::{self, Resolver};
 use super::socket::{After, Refused, Socket, Stage};
 use super::source::{Source, Transport};
 use crate::error::{Error, Result};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Mutex, lock};
 use std::ffi::{CStr, CString};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::sync::{OnceLock, RwLock, TryLockError, Weak};
 use std::time::Duration;
 

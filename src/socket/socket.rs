@@ -21,9 +21,10 @@ use super::request::Request;
 use super::source::Source;
 use crate::runtime::node;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 
 /// The first warning comes at so much that waits; the next at twice that, and
 /// so on. Bytes.

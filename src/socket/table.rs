@@ -3,9 +3,10 @@
 use super::event::{Id, Owner};
 use super::socket::Socket;
 use crate::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 /// Locks to take turns on: more than threads that look sockets up at a time.
 const SHARDS: usize = 64;

@@ -19,11 +19,15 @@ skynet=$(cd "$1" && pwd); objects=$(cd "$2" && pwd); shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cc=${CC:-cc}
-cflags=(-std=gnu11 -g -O1 -Wall -Wextra -pthread "-I$skynet/skynet-src" "-I$here")
+cflags=(-std=gnu11 -g -O1 -Wall -Wextra -pthread "-I$skynet/skynet-src" "-I$skynet/3rd/lua" "-I$here")
 
 mkdir "$work/modules" "$work/programs"
 for source in "$here"/modules/*.c "$here"/services/*.c; do
     $cc "${cflags[@]}" -fPIC -shared "$source" -o "$work/modules/$(basename "$source" .c).so"
+done
+for source in "$here"/modules/*.cpp; do
+    ${CXX:-c++} "${cflags[@]/-std=gnu11/-std=c++17}" -fPIC -shared "$source" \
+        -o "$work/modules/$(basename "$source" .cpp).so"
 done
 for source in "$here"/programs/*.c; do
     name=$(basename "$source" .c)
@@ -35,13 +39,14 @@ done
 
 # Takes apart a "// ctest:" line: what the harness needs, and the config's keys.
 settings() {
-    deadline=60 exit=0 args='' config='' ours=0
+    deadline=60 exit=0 args='' config='' ours=0 environment=()
     local word
     for word in thread=4 harbor=1 logservice=ctlog $1; do
         word=${word//\$SCRATCH/$scratch}
         case $word in
             only=ours) ours=1 ;;
-            link=lua) ;; # the reference always needs Lua
+            link=lua | needs=jemalloc) ;; # the reference has both
+            env=*) environment+=("${word#*=}") ;;
             deadline=*) deadline=${word#*=} ;;
             exit=*) exit=${word#*=} ;;
             args=*) args=${word#*=} ;;
@@ -67,7 +72,7 @@ for source in "$here"/programs/*.c "$here"/services/*.c; do
             command=("$skynet/skynet" "$scratch/config")
         fi
         code=0
-        timeout -k 1 "$deadline" "${command[@]}" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
+        timeout -k 1 "$deadline" env "${environment[@]}" "${command[@]}" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
         if [ "$code" != "$exit" ]; then
             echo "$name ($line): exit code $code instead of $exit"; tail -n 5 "$scratch/out" "$scratch/err"; failed=$((failed + 1))
         elif [ $record = 1 ]; then
@@ -79,5 +84,34 @@ for source in "$here"/programs/*.c "$here"/services/*.c; do
         fi
     done < <(sed -n 's,^// ctest: *,,p' "$source")
 done
+# A Lua service with a C module, tests/lua/socket_module.lua.
+name=socket_module
+if [ $# = 0 ] || [[ " $* " == *" $name "* ]]; then
+    lua=$here/../lua scratch=$work/$name; mkdir "$scratch"
+    $cc "${cflags[@]}" "-I$skynet/3rd/lua" -fPIC -shared "$lua/sockets.c" -o "$scratch/sockets.so"
+    cat > "$scratch/config" <<END
+thread = 4
+harbor = 0
+logservice = "ctlog"
+logger = "silent"
+bootstrap = "snlua $name"
+luaservice = "$lua/?.lua"
+lualoader = "$here/../../lualib/loader.lua"
+lua_path = "$here/../../lualib/?.lua;$here/../../lualib/?/init.lua"
+lua_cpath = "$scratch/?.so;$skynet/luaclib/?.so"
+cpath = "$work/modules/?.so;$skynet/cservice/?.so"
+END
+    code=0
+    timeout -k 1 60 "$skynet/skynet" "$scratch/config" > "$scratch/out" 2> "$scratch/err" < /dev/null || code=$?
+    if [ $code != 0 ]; then
+        echo "$name: exit code $code"; tail -n 5 "$scratch/out" "$scratch/err"; failed=$((failed + 1))
+    elif [ $record = 1 ]; then
+        cp "$scratch/out" "$lua/$name.expected"
+    elif diff -u "$lua/$name.expected" "$scratch/out"; then
+        passed=$((passed + 1))
+    else
+        echo "$name: output differs"; failed=$((failed + 1))
+    fi
+fi
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

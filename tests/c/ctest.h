@@ -13,9 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-// Of malloc_hook.h: blocks of the malloc family that are alive. A core that leaves
+// As in malloc_hook.h: blocks of the malloc family that are alive, and their bytes. A core that leaves
 // the system's allocator in place counts none; then a memory checker does it.
 size_t malloc_memory_block(void);
+size_t malloc_used_memory(void);
 
 // One line of the test's output, whole even when several threads print.
 __attribute__((format(printf, 1, 2), unused))

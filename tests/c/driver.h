@@ -19,7 +19,9 @@
 // skynet_start, as a real main does, takes all of them from an archive.
 void (*volatile driver_links)(struct skynet_config *) = skynet_start;
 
-static struct skynet_monitor *driver_monitor;
+// Volatile, so that it is kept in programs that do not read it: valgrind would
+// take the monitor for lost.
+static struct skynet_monitor *volatile driver_monitor;
 
 // With a search path of the test's own.
 __attribute__((unused))

@@ -73,6 +73,8 @@ handlers[11] = function()
     core.error(nil)
     core.error(1, 2.5, nil, true, "x")
     core.error("")
+    core.error("zero\0inside")
+    core.error("zero\0inside", "zero\0")
     core.error(setmetatable({}, {
         __tostring = function()
             return "by its metamethod"

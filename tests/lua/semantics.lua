@@ -7,6 +7,11 @@ local role, peer = ...
 
 skynet.register_protocol { name = "other", id = 100, pack = skynet.pack, unpack = skynet.unpack }
 
+if role == "small" then
+    skynet.memlimit(4 << 20)
+    role = "server"
+end
+
 if role == "server" then
     local held = {}
     local command = {}
@@ -44,6 +49,13 @@ if role == "server" then
     end
     function command.ignore()
         skynet.ignoreret()
+    end
+    function command.fill()
+        -- Small blocks only: in the end there is no room for a call frame.
+        local list
+        while true do
+            list = { list }
+        end
     end
     function command.exit()
         skynet.exit()
@@ -117,6 +129,19 @@ function case.death()
         skynet.wait(results)
     until results.sleep ~= nil and results.hold ~= nil
     assert(results.sleep == false and results.hold == false)
+end
+
+function case.lack_of_memory()
+    local server = skynet.newservice("semantics", "small")
+    for i = 1, 3 do
+        for request, answer in skynet.request { server, "lua", "fill" }:select(1000) do
+            assert(request and answer == false)
+            goto told
+        end
+        error "nobody said that it failed"
+        ::told::
+        assert(skynet.call(server, "lua", "echo", i) == i)
+    end
 end
 
 function case.response(server)
@@ -231,6 +256,7 @@ function case.killed_tasks(server)
     assert(skynet.killthread(forked) == forked)
     skynet.sleep(2)
     assert(skynet.killthread "no such thread" == nil)
+    assert(skynet.killthread(nil) == nil and skynet.killthread(1.5) == nil)
 end
 
 function case.launches()

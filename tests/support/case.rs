@@ -1,8 +1,9 @@
 //! A C test's settings: lines `// ctest: key=value ...` in its source, one for
-//! each run. `exit`, `deadline`, `args`, `only` and `link` are ours; the rest are
-//! keys of the node's config.
+//! each run. `exit`, `deadline`, `args`, `only`, `link`, `needs` and `env` are ours;
+//! the rest are keys of the node's config.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "standalone")]
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,10 @@ pub struct Case {
     pub deadline: Duration,
     /// Needs a Lua library.
     pub lua: bool,
+    /// Is about jemalloc.
+    pub jemalloc: bool,
+    /// A variable of its environment, and what it is set to.
+    environment: Option<(String, String)>,
     keys: BTreeMap<String, String>,
 }
 
@@ -27,12 +32,17 @@ pub fn root() -> PathBuf {
 
 /// The names of the C files in a directory of `tests/c`.
 pub fn names(kind: &str) -> Vec<String> {
+    names_with(kind, "c")
+}
+
+/// The names of the files with another extension.
+pub fn names_with(kind: &str, extension: &str) -> Vec<String> {
     let directory = root().join(kind);
     let listing =
         fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut names: Vec<String> = listing
         .map(|entry| entry.expect("a directory entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .map(|path| {
             path.file_stem()
                 .expect("a name")
@@ -68,6 +78,8 @@ impl Case {
             exit: 0,
             deadline: Duration::from_secs(60),
             lua: false,
+            jemalloc: false,
+            environment: None,
             keys: BTreeMap::new(),
         };
         for (key, value) in [("thread", "4"), ("harbor", "1"), ("logservice", "ctlog")] {
@@ -79,6 +91,11 @@ impl Case {
             match key {
                 "only" => (),
                 "link" => case.lua = value == "lua",
+                "needs" => case.jemalloc = value == "jemalloc",
+                "env" => {
+                    let (name, value) = value.split_once('=').expect("env=NAME=VALUE");
+                    case.environment = Some((name.to_owned(), value.to_owned()));
+                }
                 "exit" => case.exit = value.parse().expect("a number"),
                 "deadline" => case.deadline = Duration::from_secs(value.parse().expect("seconds")),
                 "args" => bootstrap = format!("{name} {value}"),
@@ -96,7 +113,15 @@ impl Case {
         self.keys.get(key).map_or("", String::as_str)
     }
 
+    /// The variables to be set for a run.
+    pub fn environment(&self, scratch: &Path) -> Option<(&str, String)> {
+        let (name, value) = self.environment.as_ref()?;
+        let value = value.replace("$SCRATCH", &scratch.display().to_string());
+        Some((name, value))
+    }
+
     /// A config file for the executable.
+    #[cfg(feature = "standalone")]
     pub fn config(&self, modules: &Path, scratch: &Path) -> String {
         let here = scratch.display();
         let mut text = format!(

@@ -1,31 +1,15 @@
 //! The C compiler: objects of the C tests against `include/` and the core.
 
 use super::case;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The ways of linking a program.
 pub const LINKS: [&str; 2] = ["static", "shared"];
-
-/// The headers that are covered here.
-const HEADERS: [&str; 12] = [
-    "skynet.h",
-    "skynet_env.h",
-    "skynet_handle.h",
-    "skynet_harbor.h",
-    "skynet_imp.h",
-    "skynet_log.h",
-    "skynet_malloc.h",
-    "skynet_module.h",
-    "skynet_monitor.h",
-    "skynet_mq.h",
-    "skynet_server.h",
-    "skynet_timer.h",
-];
 
 /// The directory of the compiled modules and services; they are compiled once.
 pub fn modules() -> &'static Path {
@@ -43,12 +27,35 @@ pub fn modules() -> &'static Path {
                 succeed(command);
             }
         }
+        for name in case::names_with("modules", "cpp") {
+            let mut command = cpp_compiler();
+            command
+                .args(["-fPIC", "-shared"])
+                .arg(source("modules", &name).with_extension("cpp"))
+                .arg("-o")
+                .arg(directory.join(&name).with_extension("so"));
+            succeed(command);
+        }
         directory
     })
 }
 
-/// Links a program to the core, and to Lua if it asks for that.
+/// A program linked to the core, and to Lua if it asks for that. It is linked
+/// once, since another test may be running it already.
 pub fn program(name: &str, link: &str, lua: bool) -> PathBuf {
+    type Programs = BTreeMap<(String, String), Arc<OnceLock<PathBuf>>>;
+    static PROGRAMS: Mutex<Programs> = Mutex::new(Programs::new());
+    let key = (name.to_owned(), link.to_owned());
+    // A test that failed to link one leaves the others as they are.
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = Arc::clone(programs.entry(key).or_default());
+    drop(programs);
+    program
+        .get_or_init(|| link_program(name, link, lua))
+        .clone()
+}
+
+fn link_program(name: &str, link: &str, lua: bool) -> PathBuf {
     let target = super::scratch(&format!("{name}.{link}.build")).join(name);
     let mut command = compiler();
     command.arg(source("programs", name)).arg("-o").arg(&target);
@@ -68,13 +75,35 @@ pub fn program(name: &str, link: &str, lua: bool) -> PathBuf {
     target
 }
 
-/// The functions of the twelve headers: names of exports.txt that occur there.
+/// Compiles a Lua module in C of `tests/lua` into a directory.
+#[cfg(feature = "standalone")]
+pub fn lua_module(name: &str, directory: &Path) {
+    let headers = lua_library().with_file_name("lua");
+    let mut command = compiler();
+    command
+        .args(["-fPIC", "-shared", "-I"])
+        .arg(headers)
+        .arg(
+            case::root()
+                .with_file_name("lua")
+                .join(name)
+                .with_extension("c"),
+        )
+        .arg("-o")
+        .arg(directory.join(name).with_extension("so"));
+    succeed(command);
+}
+
+/// The functions of the headers: names of exports.txt that occur there.
 /// Names that are macros in C count as what they stand for.
 pub fn declared_symbols() -> BTreeSet<String> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let exports = read(&manifest.join("exports.txt"));
     let exports: BTreeSet<&str> = exports.lines().collect();
-    let headers = HEADERS.map(|header| read(&manifest.join("include").join(header)));
+    let headers = fs::read_dir(manifest.join("include")).expect("lists include/");
+    let headers: Vec<String> = headers
+        .map(|entry| read(&entry.expect("a directory entry").path()))
+        .collect();
     let macros: BTreeSet<&str> = headers
         .iter()
         .flat_map(|text| text.lines())
@@ -117,18 +146,22 @@ pub fn undefined_symbols() -> BTreeSet<String> {
 }
 
 fn compiler() -> Command {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    let mut command = compiler_of("CC", "cc");
+    command.arg("-std=gnu11");
     command
-        .args([
-            "-std=gnu11",
-            "-g",
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pthread",
-        ])
+}
+
+fn cpp_compiler() -> Command {
+    let mut command = compiler_of("CXX", "c++");
+    command.arg("-std=c++17");
+    command
+}
+
+fn compiler_of(variable: &str, usual: &str) -> Command {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(env::var_os(variable).unwrap_or_else(|| usual.into()));
+    command
+        .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"])
         .arg("-I")
         .arg(manifest.join("include"))
         .arg("-I")

@@ -115,6 +115,11 @@ impl Idle {
         self.state.load(Ordering::Relaxed) >> AWAKE_SHIFT == 0
     }
 
+    /// Whether no worker sleeps.
+    pub(super) fn none_asleep(&self) -> bool {
+        self.state.load(Ordering::Relaxed) >> AWAKE_SHIFT >= self.count
+    }
+
     /// Whether a sentinel should be posted: some worker sleeps, none stands.
     #[inline]
     pub(super) fn lacks_sentinel(&self) -> bool {

@@ -15,6 +15,7 @@
 //! process. [`start`](Scheduler::start) makes the workers' shared halves, which
 //! stay; the workers' threads end with [`quit`](Scheduler::quit).
 
+mod duty;
 mod idle;
 #[cfg(all(test, loom))]
 mod model;
@@ -32,6 +33,7 @@ use super::monitor::Monitor;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_deque::{Injector, Steal};
+use duty::Duty;
 use idle::Idle;
 use once_cell::sync::OnceCell;
 use park::Parker;
@@ -52,6 +54,7 @@ pub struct Scheduler {
 struct Workers {
     shared: Box<[Shared]>,
     idle: Idle,
+    duty: Duty,
     watch: Watch,
     quit: AtomicBool,
 }
@@ -107,6 +110,20 @@ pub(crate) fn inject(runnable: Runnable) {
     }
 }
 
+/// To be called by who has asked something of the node's sockets: sees to it that
+/// somebody polls them.
+pub(crate) fn sockets_wanted() {
+    if let Ok(scheduler) = get()
+        && let Some(workers) = scheduler.workers.get()
+    {
+        if worker::is_current() {
+            workers.back_up();
+        } else if workers.duty.is_free() {
+            workers.duty.hand_over();
+        }
+    }
+}
+
 impl Scheduler {
     /// Makes `count` workers; each is then to be run on a thread of its own.
     ///
@@ -128,6 +145,7 @@ impl Scheduler {
         let workers = Workers {
             shared: shared.into(),
             idle: Idle::new(count),
+            duty: Duty::new(),
             watch: Watch::new(),
             quit: AtomicBool::new(false),
         };
@@ -154,10 +172,19 @@ impl Scheduler {
     pub(crate) fn quit(&self) {
         if let Some(workers) = self.workers.get() {
             workers.quit.store(true, Ordering::SeqCst);
-            for worker in &workers.shared {
-                worker.parker.unpark();
+            for index in 0..workers.shared.len() {
+                workers.wake(index);
             }
+            workers.duty.quit();
             workers.watch.quit();
+        }
+    }
+
+    /// Sees to the node's sockets where workers cannot, until the scheduler quits,
+    /// on a thread of its own.
+    pub(crate) fn stand_in(&self) {
+        if let Some(workers) = self.workers.get() {
+            workers.stand_in();
         }
     }
 
@@ -194,7 +221,23 @@ impl Workers {
     #[inline]
     fn notify(&self) {
         if let Some(index) = self.idle.worker_to_notify() {
-            self.shared[index].parker.unpark();
+            self.wake(index);
+        }
+    }
+
+    /// Has a worker come back from its park, or from polling.
+    fn wake(&self, index: usize) {
+        self.shared[index].parker.unpark();
+        if self.duty.is_on(index) {
+            duty::interrupt();
+        }
+    }
+
+    /// Wakes a parked worker so that it stands sentinel.
+    #[cold]
+    fn post_sentinel(&self) {
+        if let Some(index) = self.idle.sentinel_to_post() {
+            self.wake(index);
         }
     }
 

@@ -9,6 +9,7 @@
 //! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
 //! parks as well. (Go's sysmon thread does the same for its processors.)
 
+use super::duty::Polled;
 use super::queue::Queue;
 use super::{Outcome, Scheduler, Shared, Workers, run_slice};
 use crate::runtime::cpu;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// Slices between two looks at the injector.
 const INJECTOR_PERIOD: u32 = 8;
+/// Slices between two looks at the sockets.
+const SOCKETS_PERIOD: u32 = 32;
 /// How often in a row the slot goes before the queue.
 const SLOT_RUNS: u32 = 3;
 /// The sentinel's first sleep, and its usual one.
@@ -58,6 +61,11 @@ pub(super) fn schedule_local(runnable: Runnable) -> Option<Runnable> {
         }
         None => Some(runnable),
     }
+}
+
+/// Whether this thread is a worker.
+pub(super) fn is_current() -> bool {
+    !CURRENT.with(Cell::get).is_null()
 }
 
 impl Worker {
@@ -135,7 +143,7 @@ impl Worker {
             self.workers.notify();
         }
         if self.workers.idle.lacks_sentinel() {
-            self.post_sentinel();
+            self.workers.post_sentinel();
         }
     }
 
@@ -155,6 +163,9 @@ impl Worker {
     fn next(&self) -> Option<Runnable> {
         let slices = self.slices.get().wrapping_add(1);
         self.slices.set(slices);
+        if slices.is_multiple_of(SOCKETS_PERIOD) {
+            self.glance_at_sockets();
+        }
         if slices.is_multiple_of(INJECTOR_PERIOD)
             && let Some(runnable) = self.queue.take_from(&self.scheduler.injector)
         {
@@ -203,10 +214,20 @@ impl Worker {
         while !self.workers.is_quitting() && idle.is_asleep(self.index) {
             let stands =
                 idle.is_sentinel(self.index) || (!idle.all_asleep() && idle.take_post(self.index));
+            if !stands && self.workers.duty.take(self.index) {
+                if let Some(by_itself) = self.poll_sockets() {
+                    searching = !by_itself;
+                    break;
+                }
+                continue;
+            }
             if !stands {
                 self.shared().parker.park();
                 continue;
             }
+            // Looking around adds up; to fall asleep and get up is too little to be
+            // worth reading a clock for.
+            cpu::pause();
             found = self.stand_sentinel();
             if found.is_some() {
                 searching = !idle.get_up(self.index);
@@ -215,18 +236,35 @@ impl Worker {
         }
         if idle.is_sentinel(self.index) {
             idle.leave_post(self.index);
-            self.post_sentinel();
+            self.workers.post_sentinel();
         }
         idle.rise();
         self.workers.watch.rise();
+        self.workers.back_up();
         (found, searching)
     }
 
-    /// Wakes a parked worker so that it stands sentinel.
-    #[cold]
-    fn post_sentinel(&self) {
-        if let Some(index) = self.workers.idle.sentinel_to_post() {
-            self.workers.shared[index].parker.unpark();
+    /// Polls the sockets, on duty, in place of being parked. Nothing if nobody was
+    /// sent anything; else the worker is up, and it says whether by itself.
+    fn poll_sockets(&self) -> Option<bool> {
+        let (duty, idle) = (&self.workers.duty, &self.workers.idle);
+        let mut up = None;
+        let wanted_elsewhere = !idle.is_asleep(self.index)
+            || idle.is_sentinel(self.index)
+            || self.workers.is_quitting();
+        let over = !wanted_elsewhere
+            && duty.poll(None, &mut || up = Some(idle.get_up(self.index))) == Polled::Over;
+        if !over {
+            duty.leave();
+        }
+        up
+    }
+
+    /// Looks at the sockets without waiting, if nobody else does.
+    fn glance_at_sockets(&self) {
+        let duty = &self.workers.duty;
+        if duty.take(self.index) && duty.poll(Some(Duration::ZERO), &mut || {}) != Polled::Over {
+            duty.leave();
         }
     }
 
@@ -235,6 +273,8 @@ impl Worker {
     fn stand_sentinel(&self) -> Option<Runnable> {
         let idle = &self.workers.idle;
         let mut seen: Vec<u32> = self.others().map(|o| o.monitor.version()).collect();
+        let duty = &self.workers.duty;
+        let mut polls = duty.polls();
         let mut pause = FIRST_LOOK;
         let mut usual = LOOK;
         let mut in_vain = 0;
@@ -242,6 +282,7 @@ impl Worker {
             if self.shared().parker.park_timeout(pause) || self.workers.is_quitting() {
                 return None;
             }
+            polls = duty.look_after(polls);
             let mut suspects = false;
             for (other, seen) in self.others().zip(&mut seen) {
                 let version = other.monitor.version();
