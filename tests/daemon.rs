@@ -244,7 +244,7 @@ fn failures_are_told() {
         ),
         (
             "logservice = \"no_such_logger\"",
-            "Can't launch the log service",
+            "Can't launch no_such_logger service",
         ),
         ("bootstrap = \"no_such_service\"", "Bootstrap error"),
     ] {
