@@ -36,6 +36,8 @@ pub enum Error {
     AlreadyInitialised(&'static str),
     /// A text command's argument, or a function's, is missing or malformed.
     BadArgument { command: String, what: String },
+    /// A host that is too long to be one.
+    InvalidHost(String),
     /// A service's `_init` refused.
     LaunchFailed { name: String },
     /// Every handle is in use.
@@ -126,6 +128,7 @@ impl fmt::Display for Error {
             Error::NotInitialised(part) => write!(f, "the {part} is not initialised"),
             Error::AlreadyInitialised(part) => write!(f, "the {part} is initialised already"),
             Error::BadArgument { command, what } => write!(f, "{command}: {what}"),
+            Error::InvalidHost(host) => write!(f, "Invalid addr {host}."),
             Error::LaunchFailed { name } => write!(f, "service {name:?} failed to start"),
             Error::NoMoreHandles => f.write_str("every handle is in use"),
             Error::Running(Some(id)) => write!(f, "Skynet is already running, pid = {id}."),

@@ -15,9 +15,13 @@ use skynet_abi::socket_info::socket_info;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{null, null_mut};
 
-/// Logs what went wrong, in the name of the service that asked.
+/// Logs what went wrong, in the name of the service that asked; what the reference
+/// logs, in its words.
 fn report<T>(handle: u32, result: Result<T>) -> Option<T> {
-    let complain = |error: &Error| log::log(handle, format!("error: socket: {error}").as_bytes());
+    let complain = |error: &Error| match error {
+        Error::InvalidHost(_) => log::log(0, format!("socket-server error: {error}").as_bytes()),
+        _ => log::log(handle, format!("error: socket: {error}").as_bytes()),
+    };
     result.inspect_err(complain).ok()
 }
 

@@ -5,7 +5,7 @@
 use super::socket_buffer::{self, unpack_address};
 use super::socket_info::list;
 use super::{guard, optional};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::node as log;
 use crate::socket::{Clock, Event, ObjectInterface, Polled, Priority, Server, What};
 use crate::sync::atomic::AtomicU64;
@@ -34,7 +34,8 @@ unsafe fn server<'a>(ss: *mut socket_server) -> Option<&'a Owned> {
     unsafe { ss.cast::<Owned>().as_ref() }
 }
 
-/// Asks the server for something; a failure, or a null server, is logged.
+/// Asks the server for something. A failure is the caller's to report, who gets
+/// it as a result and is no service; but the one that the reference logs is logged.
 ///
 /// # Safety
 /// As for [`server`].
@@ -42,7 +43,11 @@ unsafe fn request<T>(ss: *mut socket_server, ask: impl FnOnce(&Server) -> Result
     guard(None, || {
         // SAFETY: as the caller says.
         let owned = unsafe { server(ss) }?;
-        let report = |error: &_| log::log(0, format!("error: socket: {error}").as_bytes());
+        let report = |error: &Error| {
+            if let Error::InvalidHost(_) = error {
+                log::log(0, format!("socket-server error: {error}").as_bytes());
+            }
+        };
         ask(&owned.server).inspect_err(report).ok()
     })
 }

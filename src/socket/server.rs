@@ -149,9 +149,7 @@ impl Server {
     /// before waits.
     pub fn connect(&self, owner: Owner, host: &CStr, port: i32) -> Result<Id> {
         if host.count_bytes() > MAX_HOST {
-            let host = host.to_string_lossy();
-            let what = format!("Invalid addr {host}.");
-            return Err(Error::bad_argument("connect", what));
+            return Err(Error::InvalidHost(host.to_string_lossy().into_owned()));
         }
         let port = checked_port("connect", port)?;
         let found = find(host, port, Transport::Tcp);
