@@ -1,5 +1,6 @@
 //! The node: what its services have in common.
 
+use super::mailbox::Runnable;
 use super::message::{Message, Payload};
 use super::{harbor, registry};
 use crate::error::{Error, Result};
@@ -221,9 +222,14 @@ pub fn log(source: u32, text: &[u8]) {
 /// As [`log`], for a text that is a block already.
 pub fn log_payload(source: u32, text: Payload) {
     let logger = logger();
-    if logger != 0 {
-        // Without a logger nobody can be told.
-        let _ = push(logger, Message::new(source, 0, PTYPE_TEXT as u8, text));
+    if logger == 0 {
+        return;
+    }
+    let message = Message::new(source, 0, PTYPE_TEXT as u8, text);
+    // Without a logger nobody can be told. A line is in no hurry: what its writer
+    // sends otherwise goes first, and nobody is woken.
+    if let Ok(Some(runnable)) = put(logger, message) {
+        super::scheduler::schedule_later(runnable);
     }
 }
 
@@ -245,6 +251,15 @@ pub fn push(handle: u32, message: Message) -> Result<()> {
 /// There is no such service.
 #[inline]
 pub fn push_or_return(handle: u32, message: Message) -> Result<(), Message> {
+    if let Some(runnable) = put(handle, message)? {
+        super::scheduler::schedule(runnable);
+    }
+    Ok(())
+}
+
+/// Puts a message into a mailbox, and leaves it to the caller to have it run.
+#[inline]
+fn put(handle: u32, message: Message) -> Result<Option<Runnable>, Message> {
     let Ok(registry) = registry::get() else {
         return Err(message);
     };
@@ -255,10 +270,7 @@ pub fn push_or_return(handle: u32, message: Message) -> Result<(), Message> {
     };
     // Whoever runs the service next must not find this thread pinned.
     drop(guard);
-    if let Some(runnable) = pushed? {
-        super::scheduler::schedule(runnable);
-    }
-    Ok(())
+    pushed
 }
 
 /// Sends a message to a service of this node or another.

@@ -101,6 +101,14 @@ pub(crate) fn schedule(runnable: Runnable) {
     }
 }
 
+/// As [`schedule`], for what is in no hurry: it wakes nobody. It waits behind what
+/// this worker has to run, unless its callback turns out to be long.
+pub(crate) fn schedule_later(runnable: Runnable) {
+    if let Some(runnable) = worker::queue_local(runnable) {
+        inject(runnable);
+    }
+}
+
 /// Puts a runnable mailbox behind all others, from any thread. Without a
 /// scheduler it is never run.
 pub(crate) fn inject(runnable: Runnable) {

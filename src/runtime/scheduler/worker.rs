@@ -67,6 +67,20 @@ pub(super) fn schedule_local(runnable: Runnable) -> Option<Runnable> {
     }
 }
 
+/// As [`schedule_local`], but it waits in the queue, and nobody is woken.
+pub(super) fn queue_local(runnable: Runnable) -> Option<Runnable> {
+    let worker = CURRENT.with(Cell::get);
+    // SAFETY: as above.
+    match unsafe { worker.as_ref() } {
+        Some(worker) => {
+            worker.queue.push(runnable);
+            worker.see_to_sentinel();
+            None
+        }
+        None => Some(runnable),
+    }
+}
+
 /// Whether this thread is a worker.
 pub(super) fn is_current() -> bool {
     !CURRENT.with(Cell::get).is_null()
@@ -146,6 +160,12 @@ impl Worker {
             self.queue.push(displaced);
             self.workers.notify();
         }
+        self.see_to_sentinel();
+    }
+
+    /// To be called when something waits here and nobody was woken for it.
+    #[inline]
+    fn see_to_sentinel(&self) {
         if self.workers.idle.lacks_sentinel() {
             self.workers.post_sentinel();
         }
@@ -300,6 +320,9 @@ impl Worker {
                     // What has just been put there may be about to run.
                     let waits = !now.in_slot.is_null() && now.in_slot == seen.in_slot;
                     if let Some(runnable) = waits.then(|| other.slot.take()).flatten() {
+                        return Some(runnable);
+                    }
+                    if let Some(runnable) = other.stealer.steal() {
                         return Some(runnable);
                     }
                     seen.in_slot = now.in_slot;
