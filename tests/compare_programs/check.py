@@ -7,7 +7,8 @@ from pathlib import Path
 import namespace
 import stand_ins
 from difference import compare
-from run import Run
+from mask import Masks
+from run import Clients, Run
 from side import Side
 
 SAME, DIFFERENT, LEFT_OUT = "same", "different", "left out"
@@ -26,18 +27,17 @@ def check(program, options, number):
     root = options.keep / program.name if options.keep else Path(tempfile.mkdtemp(prefix="compare-"))
     client_tree = options.client_tree or options.left_tree or options.right_tree
     lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path("lua"))
-    # Where a tree does not do, the programs' directory has to: it comes with clients.
-    client_side = Side("client", "/", client_tree, options.programs)
+    clients = Clients(lua.resolve(), Side("client", lua, client_tree, options.programs))
     differ = options.left_tree is None or options.right_tree is None
+    masks = Masks(program.masks, program.drop, differ)
     sequences = []
     try:
         for name in ("left", "right"):
             side = Side(name, getattr(options, name), getattr(options, f"{name}_tree"),
                         options.programs)
-            run = Run(program, side, root / f"{name}-{number}", options.seconds, lua.resolve(),
-                      client_side)
+            run = Run(program, side, root / f"{name}-{number}", masks, clients, options.seconds)
             run.go()
-            sequences.append(run.sequences(differ))
+            sequences.append(run.sequences())
     finally:
         if not options.keep:
             shutil.rmtree(root)

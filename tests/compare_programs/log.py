@@ -36,10 +36,11 @@ class NodeLog:
 
     A service is called by what launched it and a number among those of the same
     launch, in the order of their addresses: "snlua testecho slave#1". What is
-    logged without a service is the core's.
+    logged without a service is the core's. The masks are for launches too.
     """
 
-    def __init__(self, text):
+    def __init__(self, text, masks):
+        self.masks = masks
         self.entries = entries(text)
         for i, (_, line) in enumerate(self.entries):
             if line == MARK:
@@ -51,7 +52,7 @@ class NodeLog:
         launches = {}
         for address, line in self.entries:
             if line.startswith("LAUNCH ") and address not in launches:
-                launches[address] = line.removeprefix("LAUNCH ").strip()
+                launches[address] = (self.masks.apply(line) or line).removeprefix("LAUNCH ").strip()
         count = Counter()
         names = {"00000000": CORE}
         for address in sorted(launches, key=lambda text: int(text, 16)):
@@ -71,12 +72,12 @@ class NodeLog:
 
         return _ADDRESS.sub(replace, text)
 
-    def services(self, masks, others=None):
+    def services(self, others=None):
         """Every service's masked entries in order, by the service's name."""
         services = {}
         for address, line in self.entries:
             name = self.names.get(address, "without LAUNCH")
-            masked = masks.apply(self.name(line, others))
+            masked = self.masks.apply(self.name(line, others))
             if masked is not None and not _OWN.fullmatch(name):
                 services.setdefault(name, []).append(masked)
         return services

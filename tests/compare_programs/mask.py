@@ -7,6 +7,8 @@ EVERYWHERE = [
     (re.compile(r"\b0x[0-9a-f]{6,16}\b"), "POINTER"),
     # skynet.trace: a monotonic time in nanoseconds follows the tag.
     (re.compile(r"(<TRACE .*?-\d+>) \d+"), r"\1 TIME"),
+    # Lua calls a function of two modules by the one that pairs finds first.
+    (re.compile(r"\bskynet\.manager\.(?=\w+')"), "skynet."),
     # Ports that the system chose: Linux takes them from 32768 up.
     (re.compile(r"((?:\d+\.\d+\.\d+\.\d+|\[?[0-9a-f:]*::[0-9a-f]*\]?)):"
                 r"(?:3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[4-6]\d{4})\b"), r"\1:PORT"),

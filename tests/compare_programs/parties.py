@@ -115,7 +115,8 @@ class Process(Party):
 class Node(Process):
     """A skynet node. Its transcript is its log, with services' names for addresses."""
 
-    def __init__(self, name, executable, config, directory):
+    def __init__(self, name, executable, config, directory, masks):
+        self.masks = masks
         (directory / "config").write_text(config)
         super().__init__(name, [str(executable), "config"], directory)
 
@@ -126,7 +127,7 @@ class Node(Process):
         return log if log.exists() else self.output
 
     def log(self):
-        return NodeLog(_read(self.file))
+        return NodeLog(_read(self.file), self.masks)
 
     def text(self):
         return self.log().text()

@@ -1,17 +1,27 @@
 """Runs one program on one side, step by step, and says what came out."""
 
-from mask import Masks
-from parties import (Connection, Late, Node, Process, WebSocket, listening, wait_until)
+from dataclasses import dataclass
+from pathlib import Path
+
+from parties import Connection, Late, Node, Process, WebSocket, listening, wait_until
+from side import Side
 from stand_ins import StandIns
 
 
-class Run:
-    """`seconds` is how long a step may take that does not say it itself. `lua` is
-    the Lua interpreter for clients, `client_side` whose modules they use."""
+@dataclass
+class Clients:
+    """How clients in Lua are run: by which interpreter, with whose modules."""
 
-    def __init__(self, program, side, directory, seconds, lua, client_side):
+    lua: Path
+    side: Side
+
+
+class Run:
+    """`seconds` is how long a step may take that does not say it itself."""
+
+    def __init__(self, program, side, directory, masks, clients, seconds):
         self.program, self.side, self.directory = program, side, directory
-        self.seconds, self.lua, self.client_side = seconds, lua, client_side
+        self.masks, self.clients, self.seconds = masks, clients, seconds
         self.parties = {}
         self.failures = []
         self.codes = {}
@@ -37,7 +47,8 @@ class Run:
     def _play(self):
         for port in self.program.ports:
             wait_until(lambda port=port: not listening(port), self.seconds, f"port {port} free")
-        self._start_node("main")
+        if not any(step.get("node") == "main" for step in self.program.steps):
+            self._start_node("main")
         try:
             for step in self.program.steps:
                 self._step(step)
@@ -50,7 +61,7 @@ class Run:
         directory = self.directory / name
         self.side.lay_out(directory)
         config = self.side.config(spec.start, spec.config, spec.direct, spec.raw_print)
-        self.parties[name] = Node(name, self.side.executable, config, directory)
+        self.parties[name] = Node(name, self.side.executable, config, directory, self.masks)
 
     def _step(self, step):
         seconds = step.get("seconds", self.seconds)
@@ -63,7 +74,7 @@ class Run:
             case {"node": name}:
                 self._start_node(name)
             case {"lua": words}:
-                self._client(step.get("as", "client"), [str(self.lua), *words.split()])
+                self._client(step.get("as", "client"), [str(self.clients.lua), *words.split()])
             case {"run": words}:
                 self._client(step.get("as", "process"), words.split())
             case {"connect": port}:
@@ -90,7 +101,7 @@ class Run:
 
     def _client(self, name, command):
         directory = self.directory / name
-        self.client_side.lay_out(directory)
+        self.clients.side.lay_out(directory)
         self.parties[name] = Process(name, command, directory)
 
     def _filled(self, text):
@@ -114,8 +125,7 @@ class Run:
                 continue
             self.codes[node.name] = node.abort(self.seconds)
 
-    def sequences(self, lua_layers_differ):
-        masks = Masks(self.program.masks, self.program.drop, lua_layers_differ)
+    def sequences(self):
         nodes = {name: party.log() for name, party in self.parties.items()
                  if isinstance(party, Node)}
         # Addresses of one harbor are known to the others; without a harbor they
@@ -126,15 +136,15 @@ class Run:
         for name, party in self.parties.items():
             if name in nodes:
                 prefix = "" if name == "main" else f"{name}: "
-                for service, lines in nodes[name].services(masks, others).items():
+                for service, lines in nodes[name].services(others).items():
                     result[prefix + service] = lines
                 if party.file != party.output:
-                    result[f"{name} stdout"] = _lines(_text(party.output), masks)
+                    result[f"{name} stdout"] = _lines(_text(party.output), self.masks)
             else:
                 text = nodes["main"].name(party.text(), others) if "main" in nodes else party.text()
-                result[f"{name} transcript"] = _lines(text, masks)
+                result[f"{name} transcript"] = _lines(text, self.masks)
             if isinstance(party, Process):
-                result[f"{name} stderr"] = _lines(_text(party.errors), masks)
+                result[f"{name} stderr"] = _lines(_text(party.errors), self.masks)
         result["exit codes"] = [f"{name}: {code}" for name, code in sorted(self.codes.items())]
         result["run"] = self.failures
         return {name: lines for name, lines in result.items() if lines}

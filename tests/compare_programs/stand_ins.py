@@ -52,6 +52,7 @@ def answer(query):
 class StandIns:
     def __init__(self):
         self.sockets = []
+        self.threads = []
 
     def start(self):
         for server in name_servers():
@@ -59,10 +60,15 @@ class StandIns:
             dns = socket.socket(family, socket.SOCK_DGRAM)
             self.sockets.append(dns)
             dns.bind((server, DNS_PORT))
-            threading.Thread(target=self._dns, args=(dns,), daemon=True).start()
+            self._serve(self._dns, dns)
         http = socket.create_server((HOST, HTTP_PORT))
         self.sockets.append(http)
-        threading.Thread(target=self._http, args=(http,), daemon=True).start()
+        self._serve(self._http, http)
+
+    def _serve(self, function, server):
+        thread = threading.Thread(target=function, args=(server,), daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def stop(self):
         for server in self.sockets:
@@ -70,6 +76,9 @@ class StandIns:
                 server.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # a datagram socket is woken, but says that it had no peer
+        for thread in self.threads:
+            thread.join()
+        for server in self.sockets:
             server.close()
 
     @staticmethod
