@@ -87,7 +87,7 @@ def _program(table):
             nodes[node] = _node(spec, spec.get("start", name))
         steps = table.get("steps", [])
         for step in steps:
-            _step(step)
+            _step(step, nodes)
         rules = [_rule(pattern, value) for pattern, value in table.get("services", {}).items()]
         masks = [(re.compile(pattern).pattern, text) for pattern, text in table.get("mask", [])]
         drop = [re.compile(pattern).pattern for pattern in table.get("drop", [])]
@@ -109,11 +109,14 @@ def _known(table, keys):
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
 
 
-def _step(step):
+def _step(step, nodes):
     kinds = [key for key in STEPS if key in step]
     if len(kinds) != 1:
         raise ValueError(f"a step has one of {', '.join(STEPS)}: {step}")
     _known(step, {kinds[0]} | STEPS[kinds[0]])
+    if step.get("node", "main") not in nodes:
+        raise ValueError(f"no such node: {step['node']}")
+    re.compile(step.get("await", ""))
 
 
 def _rule(pattern, value):

@@ -8,6 +8,8 @@ from collections import Counter
 _ENTRY = re.compile(r"(?:\d\d/\d\d/\d\d \d\d:\d\d:\d\d\.\d\d )?\[:([0-9a-f]{8})\] (.*)")
 _USER_ENTRY = re.compile(r":([0-9a-f]{8})\(\d+\.\d\d\): (.*)")
 _ADDRESS = re.compile(r":([0-9a-f]{8})\b")
+# As in the errors of skynet.core's callback: "[a to :b : 31 msgsz = 6]".
+_SHORT_ADDRESSES = re.compile(r"\[([0-9a-f]{1,8}) to :([0-9a-f]{1,8}) : ")
 
 CORE = "core"
 MARK = "compare: mark"
@@ -65,12 +67,15 @@ class NodeLog:
         """Replaces the addresses in a text by their services' names. `others` are
         names of services on other nodes."""
 
-        def replace(match):
-            address = match[1]
+        def named(address):
             name = self.names.get(address) or (others or {}).get(address)
             return f"<{name}>" if name else "<address>"
 
-        return _ADDRESS.sub(replace, text)
+        def named_pair(match):
+            return f"[{named(match[1].zfill(8))} to {named(match[2].zfill(8))} : "
+
+        text = _SHORT_ADDRESSES.sub(named_pair, text)
+        return _ADDRESS.sub(lambda match: named(match[1]), text)
 
     def services(self, others=None):
         """Every service's masked entries in order, by the service's name."""

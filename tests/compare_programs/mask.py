@@ -18,7 +18,7 @@ EVERYWHERE = [
 # theirs, and so is the way that a call took through them.
 LUA_LAYER = [
     (re.compile(r"\n?stack traceback:.*", re.DOTALL), "\nTRACEBACK"),
-    (re.compile(r"(?<![\w/])(?:\./|\[skynet\]/)?(?:lualib|service)/[\w./]+\.lua:\d+:"), "LUA LAYER:"),
+    (re.compile(r"(?:\./|\[skynet\]/)?\b(?:lualib|service)/[\w./]+\.lua:\d+: ?"), ""),
 ]
 
 

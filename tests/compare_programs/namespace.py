@@ -9,8 +9,12 @@ _CLONE_NEWNET = 0x40000000
 
 
 def possible():
-    """Whether this process may make one: it takes root and the ip command."""
-    return os.geteuid() == 0 and shutil.which("ip") is not None
+    """Whether this process may make one: that takes root, which in some containers is
+    not enough, and the commands ip and unshare."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):
+        return False
+    trial = ["unshare", "--net", "ip", "link", "set", "lo", "up"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
 def enter(addresses=()):
