@@ -22,7 +22,7 @@ STEPS = {
     "close": set(),
     "end": {"seconds"},
 }
-_PROGRAM_KEYS = {"name", "start", "config", "direct", "raw_print", "nodes", "steps", "mask", "drop",
+_PROGRAM_KEYS = {"name", "start", "config", "direct", "raw_print", "nodes", "steps", "mask", "drop", "streams",
                  "services", "needs", "ports", "stand_ins", "lua_layer"}
 
 
@@ -50,6 +50,7 @@ class Program:
     masks: list
     drop: list
     rules: list
+    streams: list
     needs: list
     ports: list
     stand_ins: bool
@@ -90,10 +91,11 @@ def _program(table):
             _step(step, nodes)
         rules = [_rule(pattern, value) for pattern, value in table.get("services", {}).items()]
         masks = [(re.compile(pattern).pattern, text) for pattern, text in table.get("mask", [])]
+        streams = [re.compile(pattern).pattern for pattern in table.get("streams", [])]
         drop = [re.compile(pattern).pattern for pattern in table.get("drop", [])]
     except (ValueError, re.error) as error:
         raise BadCatalogue(f"{name}: {error}") from None
-    return Program(name, nodes, steps, masks, drop, rules, table.get("needs", []),
+    return Program(name, nodes, steps, masks, drop, rules, streams, table.get("needs", []),
                    table.get("ports", []), table.get("stand_ins", False),
                    table.get("lua_layer", ""))
 

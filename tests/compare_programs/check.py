@@ -41,7 +41,7 @@ def check(program, options, number):
     finally:
         if not options.keep:
             shutil.rmtree(root)
-    lines = compare(*sequences, program.rules)
+    lines = compare(*sequences, program.rules, program.streams)
     failed = sequences[0].get("run")
     if failed:
         lines = [f"the left side failed: {line}" for line in failed] + lines

@@ -39,6 +39,21 @@ def rule_for(name, rules):
     return next((rule for rule in rules if rule.pattern.fullmatch(launch)), DEFAULT)
 
 
+def split(sequences, streams):
+    """Gives the lines in which one of the regular expressions `streams` is found a
+    sequence of their own, "snlua test, EXPRESSION#1" beside "snlua test#1"."""
+    searches = [(stream, re.compile(stream)) for stream in streams]
+    result = {}
+    for name, lines in sequences.items():
+        number = _NUMBER.search(name)
+        number = number[0] if number else ""
+        for line in lines:
+            stream = next((stream for stream, search in searches if search.search(line)), None)
+            part = name if stream is None else f"{name.removesuffix(number)}, {stream}{number}"
+            result.setdefault(part, []).append(line)
+    return result
+
+
 def _prepared(sequences, rules):
     """Sequences under the names by which they are looked up on the other side."""
     prepared, groups = {}, {}
@@ -60,10 +75,10 @@ def _prepared(sequences, rules):
     return prepared
 
 
-def compare(left, right, rules=()):
+def compare(left, right, rules=(), streams=()):
     """Differences between two runs, as lines to read; none if they are the same.
     A run is a dictionary of sequences of lines."""
-    left, right = _prepared(left, rules), _prepared(right, rules)
+    left, right = (_prepared(split(run, streams), rules) for run in (left, right))
     differences = []
     for name in sorted(left.keys() | right.keys()):
         one, other = left.get(name), right.get(name)

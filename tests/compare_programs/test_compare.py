@@ -9,7 +9,7 @@ from pathlib import Path
 
 import catalogue
 import stand_ins
-from difference import Rule, compare
+from difference import Rule, compare, split
 from log import NodeLog
 from mask import Masks
 from side import HERE, LOG, Side
@@ -142,6 +142,13 @@ class DifferenceTest(unittest.TestCase):
         more = {"a#1": ["x"], "a#2": ["y"]}
         self.assertNotEqual(compare({"a#1": ["x"]}, more), [])
         self.assertEqual(compare({"a#1": ["x"]}, more, [Rule("a", services=1)]), [])
+
+    def test_streams(self):
+        left, right = {"a#1": ["1 x", "2 x", "1 y"]}, {"a#1": ["2 x", "1 x", "1 y"]}
+        self.assertNotEqual(compare(left, right), [])
+        self.assertEqual(compare(left, right, streams=["^1"]), [])
+        self.assertNotEqual(compare(left, {"a#1": ["1 y", "1 x", "2 x"]}, streams=["^1"]), [])
+        self.assertEqual(split(left, ["^1"]), {"a, ^1#1": ["1 x", "1 y"], "a#1": ["2 x"]})
 
     def test_rules_are_for_whole_names(self):
         self.different(["x"], ["y"], Rule("b", "ignore"), Rule("", "ignore"))
