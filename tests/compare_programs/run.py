@@ -23,6 +23,8 @@ class Run:
         self.program, self.side, self.directory = program, side, directory
         self.masks, self.clients, self.seconds = masks, clients, seconds
         self.parties = {}
+        # Nodes with the service that ends them.
+        self.booted = []
         self.failures = []
         self.codes = {}
 
@@ -47,9 +49,9 @@ class Run:
     def _play(self):
         for port in self.program.ports:
             wait_until(lambda port=port: not listening(port), self.seconds, f"port {port} free")
-        if not any(step.get("node") == "main" for step in self.program.steps):
-            self._start_node("main")
         try:
+            if not any(step.get("node") == "main" for step in self.program.steps):
+                self._start_node("main")
             for step in self.program.steps:
                 self._step(step)
         except (Late, OSError) as error:
@@ -61,7 +63,11 @@ class Run:
         directory = self.directory / name
         self.side.lay_out(directory)
         config = self.side.config(spec.start, spec.config, spec.direct, spec.raw_print)
-        self.parties[name] = Node(name, self.side.executable, config, directory, self.masks)
+        node = Node(name, self.side.executable, config, directory, self.masks)
+        self.parties[name] = node
+        if not spec.direct:
+            node.await_line(r"LAUNCH snlua compare_end", 1, self.seconds)
+            self.booted.append(node)
 
     def _step(self, step):
         seconds = step.get("seconds", self.seconds)
@@ -111,18 +117,11 @@ class Run:
         return text
 
     def _end_nodes(self):
-        nodes = [party for party in self.parties.values() if isinstance(party, Node)]
-        direct = {name for name, spec in self.program.nodes.items() if spec.direct}
-        for node in reversed(nodes):
-            if node.name in self.codes or node.name in direct or not node.alive():
-                continue
-            node.mark(self.seconds)
-        for node in reversed(nodes):
-            if node.name in self.codes:
-                continue
-            if node.name in direct:
-                node.close()
-                continue
+        nodes = [node for node in reversed(self.booted) if node.name not in self.codes]
+        for node in nodes:
+            if node.alive():
+                node.mark(self.seconds)
+        for node in nodes:
             self.codes[node.name] = node.abort(self.seconds)
 
     def sequences(self):
