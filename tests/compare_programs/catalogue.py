@@ -23,7 +23,7 @@ STEPS = {
     "end": {"seconds"},
 }
 _PROGRAM_KEYS = {"name", "start", "config", "direct", "raw_print", "nodes", "steps", "mask", "drop", "streams",
-                 "services", "needs", "ports", "stand_ins", "lua_layer"}
+                 "services", "needs", "ports", "stand_ins"}
 
 
 class BadCatalogue(Exception):
@@ -42,7 +42,7 @@ class NodeSpec:
 class Program:
     """`nodes` has the specification of each node; "main" is started first. `needs`
     are commands without which the program is left out. `ports` are waited for to be
-    free. `lua_layer` says why two Lua layers cannot log the same, if so."""
+    free."""
 
     name: str
     nodes: dict
@@ -54,7 +54,6 @@ class Program:
     needs: list
     ports: list
     stand_ins: bool
-    lua_layer: str
 
     def missing(self):
         """A command that is needed and not there."""
@@ -96,8 +95,7 @@ def _program(table):
     except (ValueError, re.error) as error:
         raise BadCatalogue(f"{name}: {error}") from None
     return Program(name, nodes, steps, masks, drop, rules, streams, table.get("needs", []),
-                   table.get("ports", []), table.get("stand_ins", False),
-                   table.get("lua_layer", ""))
+                   table.get("ports", []), table.get("stand_ins", False))
 
 
 def _node(table, start):
