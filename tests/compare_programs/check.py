@@ -8,6 +8,7 @@ import namespace
 import stand_ins
 from difference import compare
 from mask import Masks
+from parties import die_with_parent
 from run import Clients, Run
 from side import Side
 
@@ -16,6 +17,7 @@ SAME, DIFFERENT, LEFT_OUT = "same", "different", "left out"
 
 def check(program, options, number):
     """Compares one program once. Returns its name, the result, and lines to read."""
+    die_with_parent()
     missing = program.missing()
     if missing:
         return program.name, LEFT_OUT, [f"{missing} is not installed"]

@@ -2,6 +2,7 @@
 has a transcript, which can be waited for and is compared."""
 
 import base64
+import ctypes
 import os
 import re
 import signal
@@ -14,6 +15,16 @@ from log import MARK, NodeLog
 from side import LOG
 
 _LOOK = 0.01
+
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """Has the system kill this process when its parent dies: no node outlives a
+    harness that was killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 class Late(Exception):
@@ -80,7 +91,7 @@ class Process(Party):
         with open(self.output, "wb") as output, open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
                 command, cwd=directory, stdin=subprocess.PIPE, stdout=output, stderr=errors,
-                start_new_session=True)
+                start_new_session=True, preexec_fn=die_with_parent)
 
     def text(self):
         return _read(self.output)
