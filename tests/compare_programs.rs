@@ -1,0 +1,33 @@
+//! The harness that compares the logs of two skynets: its own tests, with this
+//! executable on both sides.
+
+use std::process::{Command, Stdio};
+
+/// The oldest Python whose standard library reads the harness's list of programs.
+const ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
+
+#[test]
+fn harness() {
+    let python = Command::new("python3")
+        .args(["-c", ENOUGH])
+        .stdout(Stdio::null())
+        .status();
+    if !python.is_ok_and(|status| status.success()) {
+        eprintln!("left out: there is no Python 3.11");
+        return;
+    }
+    let status = Command::new("python3")
+        .args([
+            "-B",
+            "-m",
+            "unittest",
+            "discover",
+            "-s",
+            "tests/compare_programs",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("SKYNET", env!("CARGO_BIN_EXE_skynet"))
+        .status()
+        .expect("python3 was there a moment ago");
+    assert!(status.success(), "the harness's tests fail, see above");
+}
