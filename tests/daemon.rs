@@ -97,12 +97,19 @@ impl Place {
 }
 
 impl Drop for Place {
+    /// Ends whatever still runs in this directory, which daemons and their children
+    /// stay in, however far the test has come.
     fn drop(&mut self) {
-        // A locked file's number is that of a node which this test has started.
-        if self.is_locked()
-            && let Some(pid) = self.pid()
-        {
-            send(pid, libc::SIGKILL);
+        let Ok(here) = fs::canonicalize(&self.0) else {
+            return;
+        };
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let pid = process.file_name().to_string_lossy().parse();
+            if let Ok(pid) = pid
+                && fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == here)
+            {
+                send(pid, libc::SIGKILL);
+            }
         }
     }
 }
@@ -237,7 +244,7 @@ fn failures_are_told() {
         ),
         (
             "logservice = \"no_such_logger\"",
-            "Can't launch the log service",
+            "Can't launch no_such_logger service",
         ),
         ("bootstrap = \"no_such_service\"", "Bootstrap error"),
     ] {
