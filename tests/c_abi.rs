@@ -85,6 +85,7 @@ mod programs {
         socket_resolve
         socket_servers
         socket_sizes
+        socket_starved
         socket_udp
         socket_warning
         start
@@ -117,8 +118,10 @@ mod services {
         sigterm
         smoke
         socket_dead
+        socket_dropped
         socket_echo
         socket_messages
+        socket_orphans
         socket_soak
         socket_transfer
         stuck

@@ -10,7 +10,6 @@
 #include "socket_server.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -413,11 +412,9 @@ static void await_arrival(int peer, int size) {
 
 __attribute__((unused))
 static int open_descriptors(void) {
-    DIR *directory = opendir("/proc/self/fd");
-    int count = -1; // the directory's own
-    while (directory != NULL && readdir(directory) != NULL)
-        count++;
-    closedir(directory);
+    int count = 0;
+    for (int fd = 0; fd < 8192; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
     return count;
 }
 

@@ -70,6 +70,11 @@ impl Slot {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
+    /// The address of what is in it, to be compared; null if nothing is.
+    pub(super) fn peek(&self) -> *const Mailbox {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Puts a mailbox in; what was there comes out.
     pub(super) fn replace(&self, runnable: Runnable) -> Option<Runnable> {
         Self::right(self.0.swap(runnable.into_raw().as_ptr(), Ordering::AcqRel))

@@ -3,9 +3,9 @@
 //! A worker with nothing of its own looks through the injector and the others'
 //! queues, and then parks. While some worker is awake, one of the parked ones
 //! stands *sentinel*: it sleeps for [`LOOK`] at a time, and if it finds that a
-//! worker has been in the same callback since its last look, takes the mailbox
-//! out of that worker's slot and runs it; what that callback makes runnable
-//! later wakes a worker at once. The sentinel sleeps longer and longer while it
+//! worker is in the same callback as at its last look, with the same mailbox in
+//! its slot, takes that out and runs it. What a callback makes runnable after it
+//! was seen for [`LONG`] wakes a worker at once. The sentinel sleeps longer and longer while it
 //! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
 //! parks as well. (Go's sysmon thread does the same for its processors.)
 
@@ -13,10 +13,10 @@ use super::duty::Polled;
 use super::queue::Queue;
 use super::{Outcome, Scheduler, Shared, Workers, run_slice};
 use crate::runtime::cpu;
-use crate::runtime::mailbox::Runnable;
+use crate::runtime::mailbox::{Mailbox, Runnable};
 use std::cell::Cell;
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Slices between two looks at the injector.
 const INJECTOR_PERIOD: u32 = 8;
@@ -30,6 +30,10 @@ const LOOK: Duration = Duration::from_micros(50);
 /// Looks in vain before the sleep doubles.
 const PATIENCE: u32 = 16;
 const LONGEST_LOOK: Duration = Duration::from_millis(1);
+/// From when on a callback counts as long. One that makes a service runnable
+/// just before it ends had better keep it: to move it costs what its memory has
+/// in the cache.
+const LONG: Duration = Duration::from_micros(200);
 /// What the kernel may add to a sleep; its default of 50 µs would double it.
 const TIMER_SLACK_NS: libc::c_ulong = 1_000;
 
@@ -272,7 +276,7 @@ impl Worker {
     /// callback, or with nothing when the worker is woken or all are parked.
     fn stand_sentinel(&self) -> Option<Runnable> {
         let idle = &self.workers.idle;
-        let mut seen: Vec<u32> = self.others().map(|o| o.monitor.version()).collect();
+        let mut seen: Vec<Sight> = self.others().map(Sight::of).collect();
         let duty = &self.workers.duty;
         let mut polls = duty.polls();
         let mut pause = FIRST_LOOK;
@@ -285,20 +289,22 @@ impl Worker {
             polls = duty.look_after(polls);
             let mut suspects = false;
             for (other, seen) in self.others().zip(&mut seen) {
-                let version = other.monitor.version();
-                let same = std::mem::replace(seen, version) == version;
-                if other.monitor.destination().is_none() {
-                    continue;
-                }
-                if same {
-                    // What it sends from here on does not go to its slot.
-                    other.monitor.mark_long(version);
-                    if let Some(runnable) = other.slot.take() {
+                let now = Sight::of(other);
+                if now.version != seen.version {
+                    *seen = now;
+                } else if other.monitor.destination().is_some() {
+                    if now.since.duration_since(seen.since) >= LONG {
+                        // What it sends from here on does not go to its slot.
+                        other.monitor.mark_long(now.version);
+                    }
+                    // What has just been put there may be about to run.
+                    let waits = !now.in_slot.is_null() && now.in_slot == seen.in_slot;
+                    if let Some(runnable) = waits.then(|| other.slot.take()).flatten() {
                         return Some(runnable);
                     }
-                } else if !other.slot.is_empty() {
-                    suspects = true;
+                    seen.in_slot = now.in_slot;
                 }
+                suspects |= !now.in_slot.is_null();
             }
             in_vain += 1;
             if in_vain >= PATIENCE {
@@ -313,6 +319,27 @@ impl Worker {
             }
             // A message in a slot may be about to wait.
             pause = if suspects { LOOK } else { usual };
+        }
+    }
+}
+
+/// What the sentinel has seen of another worker.
+#[derive(Clone, Copy)]
+struct Sight {
+    /// The monitor's count: another one, another callback.
+    version: u32,
+    /// When it was first seen.
+    since: Instant,
+    /// What waited in the slot; an address to compare.
+    in_slot: *const Mailbox,
+}
+
+impl Sight {
+    fn of(worker: &Shared) -> Self {
+        Self {
+            version: worker.monitor.version(),
+            since: Instant::now(),
+            in_slot: worker.slot.peek(),
         }
     }
 }
