@@ -1,10 +1,12 @@
 //! A message, and who owns it.
 
+use crate::socket::Id;
 use crate::socket::message::Packed;
 use skynet_abi::PTYPE_SOCKET;
 use skynet_abi::mq::{MESSAGE_TYPE_MASK, MESSAGE_TYPE_SHIFT, skynet_message};
 use skynet_abi::socket::skynet_socket_message;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 
 /// A block of the malloc family that holds a message's bytes, or nothing.
@@ -126,6 +128,16 @@ impl Message {
         self.0.sz >> MESSAGE_TYPE_SHIFT == PTYPE_SOCKET as usize
             && self.0.sz & MESSAGE_TYPE_MASK >= size_of::<skynet_socket_message>()
             && self.0.source == 0
+    }
+
+    /// The socket that an event is about, and one that was accepted; `None` if this
+    /// is no event of a socket.
+    pub fn sockets(&self) -> Option<(Id, Option<Id>)> {
+        let data = NonNull::new(self.0.data).filter(|_| self.is_from_socket())?;
+        // SAFETY: as in drop, which is not anticipated: the message keeps what it
+        // owns.
+        let packed = ManuallyDrop::new(unsafe { Packed::from_raw(data, self.0.sz) });
+        Some(packed.sockets())
     }
 
     /// The session; 0 where none was asked for.

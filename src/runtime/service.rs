@@ -15,6 +15,7 @@ use super::message::{Message, Payload};
 use super::module::{self, Instance};
 use super::{node, registry, scheduler};
 use crate::memory::{self, Account};
+use crate::socket;
 use crate::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -355,13 +356,17 @@ pub(crate) fn give_up(right: Runnable) {
     }
 }
 
-/// Answers what is left in a closed mailbox with PTYPE_ERROR, session 0 too, and
-/// frees the service that it belonged to.
+/// Answers what is left in a closed mailbox with PTYPE_ERROR, session 0 too,
+/// closes the sockets that it is about, since nobody will act on it, and frees the service that it belonged to.
 pub(crate) fn drain(mut right: Runnable) {
     let handle = right.mailbox().handle();
     while let Some(message) = right.take() {
         let (source, session) = (message.source(), message.session());
+        let sockets = message.sockets();
         drop(message);
+        if let Some(sockets) = sockets {
+            socket::node::undelivered(handle, sockets);
+        }
         if source != 0 {
             let answer = Message::new(handle, session, PTYPE_ERROR as u8, Payload::empty());
             // A sender that is gone as well needs no answer.

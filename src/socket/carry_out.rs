@@ -5,6 +5,7 @@ use super::event::{Event, Id, Owner, What, text};
 use super::foreign::Foreign;
 use super::poll::Poller;
 use super::request::{Manner, Request};
+use super::serve::Hears;
 use super::socket::{After, Stage};
 use super::source::Source;
 use std::os::fd::RawFd;
@@ -46,7 +47,8 @@ impl Poller {
             Request::Abandon { id, owner } => {
                 let connection = self.connections.get(&id);
                 if connection.is_some_and(|connection| connection.owner() == owner) {
-                    self.remove(id);
+                    self.stop_reading(id, Hears::Nothing);
+                    self.close(id, Manner::Orderly);
                 }
             }
             Request::After { id, after } => self.after(id, after),
@@ -194,7 +196,7 @@ impl Poller {
             }
             self.remove(id);
         } else {
-            self.stop_reading(id);
+            self.stop_reading(id, Hears::Close);
         }
     }
 }

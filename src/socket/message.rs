@@ -113,6 +113,14 @@ impl Packed {
         }
     }
 
+    /// The socket that it is about, and the one that was accepted.
+    pub fn sockets(&self) -> (Id, Option<Id>) {
+        // SAFETY: message was filled by fill.
+        let message = unsafe { self.message.as_ref() };
+        let accepted = message.type_ == SKYNET_SOCKET_TYPE_ACCEPT;
+        (message.id, accepted.then_some(message.ud))
+    }
+
     /// The message as a mailbox takes it: its data, and the size with the type
     /// in the high byte. The receiver frees `buffer`, and the runtime the data.
     pub fn into_raw(self) -> (NonNull<c_void>, usize) {

@@ -183,13 +183,27 @@ fn send_on(
             false
         }
     };
-    if !delivered {
-        server.abandon(owner, id)?;
-        if let Some(new) = accepted {
-            server.abandon(owner, new)?;
-        }
+    if delivered {
+        return Ok(());
     }
-    Ok(())
+    abandon(server, owner, (id, accepted))
+}
+
+/// Closes the sockets that a message was about which nobody has received.
+fn abandon(server: &Server, owner: Owner, (id, accepted): (Id, Option<Id>)) -> Result<()> {
+    server.abandon(owner, id)?;
+    match accepted {
+        Some(accepted) => server.abandon(owner, accepted),
+        None => Ok(()),
+    }
+}
+
+/// Closes the sockets that a message was about which was left in the mailbox of a
+/// service that is gone, unless they are another service's by now.
+pub fn undelivered(handle: u32, sockets: (Id, Option<Id>)) {
+    // It fails without a server, which has no sockets, or with the poller, of
+    // which its thread tells.
+    let _ = ask(|server| abandon(server, handle as Owner, sockets));
 }
 
 fn push(handle: u32, packed: Packed) -> Result<(), Packed> {

@@ -35,8 +35,8 @@ pub enum Request {
     Nodelay { id: Id },
     /// End the socket.
     Close { id: Id, manner: Manner },
-    /// End the socket at once and without an event, if it is still this owner's:
-    /// nobody is there to hear of it.
+    /// End the socket when everything is sent, and without an event, if it is still
+    /// this owner's: nobody is there to hear of it.
     Abandon { id: Id, owner: Owner },
     /// What a send has left to be done.
     After { id: Id, after: After },

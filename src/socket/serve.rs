@@ -18,6 +18,14 @@ use std::sync::Arc;
 /// The largest datagram. Bytes.
 const MAX_DATAGRAM: usize = 65535;
 
+/// What the owner of a socket hears when it is not read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    Close,
+    /// It is gone itself.
+    Nothing,
+}
+
 impl Poller {
     /// Does what is due on a socket.
     pub(super) fn serve(&mut self, id: Id) {
@@ -119,11 +127,11 @@ impl Poller {
             self.remove(id);
             return;
         }
-        self.stop_reading(id);
+        self.stop_reading(id, Hears::Close);
     }
 
-    /// Tells the owner that no more data comes, and stops reading.
-    pub(super) fn stop_reading(&mut self, id: Id) {
+    /// Stops reading for good, and tells the owner, if it was not told before.
+    pub(super) fn stop_reading(&mut self, id: Id, hears: Hears) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -136,7 +144,9 @@ impl Poller {
         if let Some(source) = &connection.source {
             source.shutdown(Shutdown::Read);
         }
-        self.out.push_back(connection.event(What::Close));
+        if hears == Hears::Close {
+            self.out.push_back(connection.event(What::Close));
+        }
     }
 
     /// Both directions of a stream are closed, and its owner does not read: it

@@ -382,7 +382,8 @@ impl Server {
         self.request([Request::Close { id, manner }])
     }
 
-    /// Closes a socket if its owner is the one that is gone; no event follows.
+    /// Closes a socket if its owner is the one that is gone; what was written to it
+    /// is still sent, and no event follows.
     pub fn abandon(&self, owner: Owner, id: Id) -> Result<()> {
         self.request([Request::Abandon { id, owner }])
     }

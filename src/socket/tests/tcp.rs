@@ -367,6 +367,25 @@ fn closing_sends_what_waits_after_the_peers_close() {
 }
 
 #[test]
+fn an_owner_that_is_gone_hears_nothing() {
+    let harness = Harness::new();
+    let (id, mut peer) = harness.connected();
+    let sent = harness.fill(id);
+    harness.server.abandon(OWNER + 1, id).unwrap();
+    harness.expect_quiet();
+    assert_eq!(harness.kind(id), Some(Kind::Stream), "it is another's");
+    harness.server.abandon(OWNER, id).unwrap();
+    harness.expect_quiet();
+    assert_eq!(harness.send(id, b"late"), Err(Refused));
+    // But what it sent arrives.
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), sent);
+    super::until(|| !harness.server.has_sockets());
+    harness.expect_quiet();
+}
+
+#[test]
 fn shutdown_drops_what_waits() {
     let harness = Harness::new();
     let (id, mut peer) = harness.connected();
