@@ -9,7 +9,7 @@
 //! that sockets do not wait behind a long callback, whoever leaves the duty makes
 //! sure that somebody watches: the sentinel, or, when no worker sleeps, the
 //! *stand-in*, the socket thread. A watcher that finds the duty free and nobody
-//! having polled since its last look has the stand-in take it. The stand-in gives
+//! having polled for a while has the stand-in take it. The stand-in gives
 //! it up when what it delivered has woken a worker.
 //!
 //! Nobody on duty and nobody watching happens only while there are no sockets:
@@ -22,7 +22,7 @@ use crate::runtime::node;
 use crate::socket::Driven;
 use crate::socket::node as sockets;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Nobody is on duty.
 const NOBODY: usize = usize::MAX;
@@ -30,8 +30,11 @@ const NOBODY: usize = usize::MAX;
 const STAND_IN: usize = usize::MAX - 1;
 /// Nobody will be any more.
 const OVER: usize = usize::MAX - 2;
+/// From when on a watcher has the stand-in poll. A callback that ends before that is
+/// better followed by its own worker, which wakes nobody.
+const NEGLECTED: Duration = Duration::from_micros(200);
 /// The stand-in's looks while it watches: the first, and the longest.
-const LOOK: Duration = Duration::from_micros(50);
+const LOOK: Duration = NEGLECTED;
 const LONGEST_LOOK: Duration = Duration::from_millis(1);
 /// How many looks in a row it is not needed before it rests.
 const PATIENCE: u32 = 16;
@@ -48,6 +51,22 @@ pub(super) struct Duty {
     /// The stand-in is to take the duty without a look first.
     urgent: AtomicBool,
     parker: Parker,
+}
+
+/// What a watcher has seen.
+#[derive(Debug)]
+pub(super) struct Seen {
+    polls: u32,
+    since: Instant,
+}
+
+impl Seen {
+    pub(super) fn new(polls: u32) -> Self {
+        Self {
+            polls,
+            since: Instant::now(),
+        }
+    }
 }
 
 /// What polling once came to.
@@ -139,14 +158,14 @@ impl Duty {
         self.parker.unpark();
     }
 
-    /// A watcher's look: hands over if nobody has polled since [`polls`](Self::polls)
-    /// gave `seen`. Returns what it gives now.
-    pub(super) fn look_after(&self, seen: u32) -> u32 {
+    /// A watcher's look: hands over if nobody has polled for [`NEGLECTED`].
+    pub(super) fn look_after(&self, last: &mut Seen) {
         let polls = self.polls();
-        if polls == seen && self.is_free() && sockets::has_sockets() {
+        if polls != last.polls {
+            *last = Seen::new(polls);
+        } else if last.since.elapsed() >= NEGLECTED && self.is_free() && sockets::has_sockets() {
             self.hand_over();
         }
-        polls
     }
 
     /// Has the stand-in watch, unless it does.

@@ -9,7 +9,7 @@
 //! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
 //! parks as well. (Go's sysmon thread does the same for its processors.)
 
-use super::duty::Polled;
+use super::duty::{Polled, Seen};
 use super::queue::Queue;
 use super::{Outcome, Scheduler, Shared, Workers, run_slice};
 use crate::runtime::cpu;
@@ -298,7 +298,7 @@ impl Worker {
         let idle = &self.workers.idle;
         let mut seen: Vec<Sight> = self.others().map(Sight::of).collect();
         let duty = &self.workers.duty;
-        let mut polls = duty.polls();
+        let mut polls = Seen::new(duty.polls());
         let mut pause = FIRST_LOOK;
         let mut usual = LOOK;
         let mut in_vain = 0;
@@ -306,7 +306,7 @@ impl Worker {
             if self.shared().parker.park_timeout(pause) || self.workers.is_quitting() {
                 return None;
             }
-            polls = duty.look_after(polls);
+            duty.look_after(&mut polls);
             let mut suspects = false;
             for (other, seen) in self.others().zip(&mut seen) {
                 let now = Sight::of(other);
