@@ -195,22 +195,18 @@ impl Worker {
         {
             return Some(runnable);
         }
-        let in_slot = self.shared().slot.take();
-        if self.slot_runs.get() < SLOT_RUNS {
-            if in_slot.is_some() {
-                self.slot_runs.set(self.slot_runs.get() + 1);
-                return in_slot;
-            }
-        } else if let Some(runnable) = in_slot {
-            let alone = self.queue.is_empty();
-            self.queue.push(runnable);
-            if !alone {
-                self.workers.notify();
-            }
+        let slot = &self.shared().slot;
+        if self.slot_runs.get() < SLOT_RUNS
+            && let Some(runnable) = slot.take()
+        {
+            self.slot_runs.set(self.slot_runs.get() + 1);
+            return Some(runnable);
         }
+        // What is in the slot stays there: it runs next, and nobody need be woken.
         self.slot_runs.set(0);
         self.queue
             .pop()
+            .or_else(|| slot.take())
             .or_else(|| self.queue.take_from(&self.scheduler.injector))
     }
 
