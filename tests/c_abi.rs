@@ -120,6 +120,7 @@ mod services {
         socket_dead
         socket_dropped
         socket_echo
+        socket_gone
         socket_messages
         socket_orphans
         socket_soak
