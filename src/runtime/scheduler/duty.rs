@@ -265,9 +265,13 @@ impl Workers {
     fn poll_as_stand_in(&self) {
         let mut goes_on = true;
         while goes_on && !self.is_quitting() {
-            goes_on = match self.duty.poll(None, &mut || {}) {
+            // Asked before anything goes out: the only worker does not sleep any more
+            // when it has been woken.
+            let mut all_run = false;
+            let woken = &mut || all_run = self.idle.none_asleep();
+            goes_on = match self.duty.poll(None, woken) {
                 // Whoever was woken takes the duty when it has nothing to run.
-                Polled::Delivered => self.idle.none_asleep(),
+                Polled::Delivered => all_run,
                 Polled::Nothing => true,
                 Polled::Over => return,
             };
