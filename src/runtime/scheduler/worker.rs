@@ -285,6 +285,8 @@ impl Worker {
         let duty = &self.workers.duty;
         if duty.take(self.index) && duty.poll(Some(Duration::ZERO), &mut || {}) != Polled::Over {
             duty.leave();
+            // The stand-in may have found the duty taken, and gone to rest.
+            self.workers.back_up();
         }
     }
 
