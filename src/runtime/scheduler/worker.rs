@@ -283,7 +283,12 @@ impl Worker {
     /// Looks at the sockets without waiting, if nobody else does.
     fn glance_at_sockets(&self) {
         let duty = &self.workers.duty;
-        if duty.take(self.index) && duty.poll(Some(Duration::ZERO), &mut || {}) != Polled::Over {
+        if !duty.take(self.index) {
+            return;
+        }
+        let mut polled = Polled::Nothing;
+        cpu::uncharged(|| polled = duty.poll(Some(Duration::ZERO), &mut || {}));
+        if polled != Polled::Over {
             duty.leave();
             // The stand-in may have found the duty taken, and gone to rest.
             self.workers.back_up();
