@@ -85,6 +85,11 @@ pub(crate) fn begin() {
     });
 }
 
+/// When this thread charged last, or began to measure. Nanoseconds.
+pub(crate) fn last() -> u64 {
+    METER.with(|meter| meter.last.get())
+}
+
 /// Does something between two messages that is nobody's time, and does not block.
 pub(crate) fn uncharged(f: impl FnOnce()) {
     let began = wall_ns();
