@@ -41,6 +41,7 @@ mod programs {
         command
         context
         daemon
+        daemon_closed
         dispatch
         drops
         env
