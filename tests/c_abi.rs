@@ -121,6 +121,7 @@ mod services {
         socket_dead
         socket_dropped
         socket_echo
+        socket_forgotten
         socket_gone
         socket_messages
         socket_orphans

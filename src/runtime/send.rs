@@ -4,6 +4,7 @@ use super::message::{Message, Payload};
 use super::service::Service;
 use super::{harbor, node, registry, timer};
 use crate::error::{Error, Result};
+use crate::socket;
 use skynet_abi::mq::MESSAGE_TYPE_MASK;
 use skynet_abi::{PTYPE_TAG_ALLOCSESSION, PTYPE_TAG_DONTCOPY};
 use std::ffi::{CStr, c_void};
@@ -226,11 +227,16 @@ pub fn query_name(by: &Service, name: &CStr) -> Result<u32> {
     }
 }
 
-/// A timeout came due: the service gets an answer with its session.
+/// A timeout came due: the service gets an answer with its session. Those of handle 0
+/// are the node's own.
 ///
 /// # Errors
 /// The service is gone.
 pub fn deliver_timeout(handle: u32, session: i32) -> Result<()> {
+    if handle == 0 {
+        socket::node::sweep();
+        return Ok(());
+    }
     let kind = skynet_abi::PTYPE_RESPONSE as u8;
     node::push(handle, Message::new(0, session, kind, Payload::empty()))
 }

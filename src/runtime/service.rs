@@ -344,6 +344,7 @@ impl Service {
             drain(right);
         }
         if !reserved {
+            crate::socket::node::service_ended();
             node::get().note_end(handle, messages);
             node::get().total_down();
         }

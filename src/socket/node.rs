@@ -8,7 +8,7 @@ use super::server::Server;
 use super::socket::Refused;
 use crate::error::{Error, Result};
 use crate::runtime::message::Message;
-use crate::runtime::{node, scheduler};
+use crate::runtime::{node, registry, scheduler, timer};
 use crate::sync::atomic::Ordering;
 use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared};
 use skynet_abi::mq::skynet_message;
@@ -204,6 +204,37 @@ pub fn undelivered(handle: u32, sockets: (Id, Option<Id>)) {
     // It fails without a server, which has no sockets, or with the poller, of
     // which its thread tells.
     let _ = ask(|server| abandon(server, handle as Owner, sockets));
+}
+
+/// How long a socket is left alone whose service is gone: another one may be about
+/// to start it. Centiseconds.
+const GRACE: u32 = 500;
+
+/// A service is gone. Its sockets that nobody has taken over by then are closed, in
+/// one to two times [`GRACE`].
+pub fn service_ended() {
+    if with(Server::ask_for_sweep).unwrap_or(false) {
+        arm_sweep();
+    }
+}
+
+fn arm_sweep() {
+    // Without a timer there is no node to keep clean.
+    if let Ok(timer) = timer::timer() {
+        timer.add(0, 0, GRACE);
+    }
+}
+
+/// The time that [`service_ended`] has asked for has come.
+pub fn sweep() {
+    let is_gone = |owner: Owner| {
+        let handle = owner as u32;
+        handle != 0 && registry::get().is_ok_and(|registry| !registry.contains(handle))
+    };
+    let again = ask(|server| Ok(server.sweep(is_gone)? && server.ask_for_sweep()));
+    if again.unwrap_or(false) {
+        arm_sweep();
+    }
 }
 
 fn push(handle: u32, packed: Packed) -> Result<(), Packed> {

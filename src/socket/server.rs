@@ -10,7 +10,9 @@ use super::resolve::{self, Resolver};
 use super::socket::{After, Refused, Socket, Stage};
 use super::source::{Source, Transport};
 use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::RawFd;
@@ -33,6 +35,9 @@ pub struct Server {
     pub(super) poller: Mutex<Poller>,
     resolver: OnceLock<Resolver>,
     objects: RwLock<Option<ObjectInterface>>,
+    sweep_asked: AtomicBool,
+    /// Sockets whose owner was gone at the last sweep.
+    suspects: Mutex<HashSet<(Id, Owner)>>,
 }
 
 /// How an address turns out.
@@ -63,6 +68,8 @@ impl Server {
             poller: Mutex::new(poller),
             resolver: OnceLock::new(),
             objects: RwLock::new(None),
+            sweep_asked: AtomicBool::new(false),
+            suspects: Mutex::default(),
         })
     }
 
@@ -393,6 +400,28 @@ impl Server {
     /// is still sent, and no event follows.
     pub fn abandon(&self, owner: Owner, id: Id) -> Result<()> {
         self.request([Request::Abandon { id, owner }])
+    }
+
+    /// Asks for a [`Server::sweep`]: `true` if there are sockets, and nobody has asked
+    /// since the last one.
+    pub fn ask_for_sweep(&self) -> bool {
+        self.has_sockets() && !self.sweep_asked.swap(true, Ordering::Relaxed)
+    }
+
+    /// Closes the sockets whose owner is gone and was gone at the last sweep too: in
+    /// between somebody else could have taken them over. True when there may be some
+    /// to close next time.
+    pub fn sweep(&self, is_gone: impl Fn(Owner) -> bool) -> Result<bool> {
+        // An owner that goes from here on has its own sweep.
+        self.sweep_asked.store(false, Ordering::Relaxed);
+        let owners = self.shared.table.owners().into_iter();
+        let ownerless: HashSet<_> = owners.filter(|&(_, owner)| is_gone(owner)).collect();
+        let mut suspects = lock(&self.suspects);
+        for &(id, owner) in ownerless.intersection(&suspects) {
+            self.abandon(owner, id)?;
+        }
+        *suspects = ownerless.difference(&suspects).copied().collect();
+        Ok(!suspects.is_empty())
     }
 
     /// Lets one call of [`Server::poll`] return [`Polled::Exit`], after the

@@ -106,6 +106,16 @@ impl Table {
         all
     }
 
+    /// Each socket's id and owner, in any order.
+    pub fn owners(&self) -> Vec<(Id, Owner)> {
+        let mut owners = Vec::with_capacity(self.count());
+        for shard in &self.shards {
+            let shard = lock(shard);
+            owners.extend(shard.values().map(|socket| (socket.id(), socket.owner())));
+        }
+        owners
+    }
+
     fn shard(&self, id: Id) -> MutexGuard<'_, ById<Arc<Socket>>> {
         lock(&self.shards[id as usize % SHARDS])
     }
