@@ -1,6 +1,6 @@
 //! skynet.socket and skynet.socketdriver on the executable: the programs
 //! `tests/lua/socket_*.lua`, each a service that prints `passed`, alone and with a
-//! peer of another kind.
+//! peer of another kind; and skynet.dns.
 #![cfg(feature = "standalone")]
 
 #[path = "support/process.rs"]
@@ -68,6 +68,19 @@ fn datagrams() {
 #[test]
 fn driver() {
     assert_passed(&run("socket_driver", "driver", ""));
+}
+
+#[test]
+fn names() {
+    let outcome = run("dns", "names", "");
+    assert_passed(&outcome);
+    for line in [
+        "Udp server open 127.0.0.1:",
+        "Recv an invalid name when dns query",
+        "Recv an invalid package when dns query",
+    ] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
 }
 
 /// Runs socket_peer.lua against a peer, which has its connection. The peer's
