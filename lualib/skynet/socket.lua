@@ -46,6 +46,7 @@ local socket = {}
 ---@field closer thread|false        the coroutine in `close` that lets the reader go first
 ---@field paused boolean|nil         not read for the time being; false: never to be paused again
 ---@field limit integer|nil          the most that the buffer may hold, in bytes
+---@field overflowed boolean|nil     more than that has come
 
 --- id -> record
 ---@type table<integer, skynet.socket.record>
@@ -155,10 +156,16 @@ on[DATA] = function(id, size, block)
         driver.drop(block, size)
         return
     end
+    if s.overflowed then
+        -- It is being closed; what was on its way does not make the buffer larger.
+        driver.drop(block, size)
+        return
+    end
     local total = push(s.buffer, s.pool, block, size)
     local counted = math.type(s.want)
     if s.limit and total > s.limit and not counted then
         skynet.error(format("socket buffer overflow: fd=%d size=%d", id, total))
+        s.overflowed = true
         driver.close(id)
     elseif enough(s, total) then
         if total > HIGH_WATER then

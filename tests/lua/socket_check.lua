@@ -69,7 +69,8 @@ function check.main(cases)
                     print(name .. ": " .. reason)
                 end
             end
-            print(passed and "passed" or "failed")
+            -- In one piece, since the logger writes there as well.
+            io.stdout:write(passed and "passed\n" or "failed\n"):flush()
             skynet.abort()
         end)
     end)

@@ -235,6 +235,19 @@ case("warning", function()
     socket.close(server)
 end)
 
+case("a warning for the log", function()
+    local client, server = pair(listener, true)
+    for _ = 1, 16 do
+        socket.write(client, ("x"):rep(1 << 20))
+        -- How much waits is counted when the socket server has seen the write.
+        skynet.sleep(1)
+    end
+    assert(socket.start(server))
+    equal(#socket.read(server, 16 << 20), 16 << 20, "bytes")
+    socket.close(client)
+    socket.close(server)
+end)
+
 case("a reader that does not come", function()
     local client, server = pair(listener)
     local size = 8 << 20
