@@ -19,6 +19,15 @@ local expected = {
     ["skynet.queue"] = {
         ["function"] = "-",
     },
+    ["skynet.socket"] = {
+        ["function"] = "abandon bind block close close_fd disconnected header invalid limit listen lwrite netstat " ..
+            "onclose open pause read readall readline resolve sendto shutdown start stdin udp udp_address " ..
+            "udp_connect udp_dial udp_listen warning write",
+    },
+    ["skynet.dns"] = {
+        ["function"] = "flush resolve server",
+        ["string"] = "DEFAULT_HOSTS DEFAULT_RESOLV_CONF",
+    },
     ["skynet.coroutine"] = {
         ["function"] = "close create isyieldable resume running status thread wrap yield",
     },
