@@ -54,6 +54,11 @@ fn semantics() {
 }
 
 #[test]
+fn netpack() {
+    passes("netpack");
+}
+
+#[test]
 fn session_wrap() {
     passes("wrap");
 }

@@ -11,7 +11,7 @@
 //!   `skynet/core.so` serves `require "skynet.core"` alone, a copy named
 //!   `skynet.so` serves every `skynet.` module of the table.
 //!
-//! What [`MODULES`] does not list (`skynet.netpack`, `client.socket` and the other
+//! What [`MODULES`] does not list (`skynet.crypt`, `sproto.core` and the other
 //! modules that the reference builds) is no part of this crate, and loads from
 //! `lua_cpath` like any module of a third party. With some modules from here and
 //! some from there, use names like `skynet/core.so`: Lua looks into the first
@@ -35,6 +35,7 @@
 mod callback;
 mod command;
 mod core;
+mod netpack;
 mod send;
 mod seri;
 mod socketdriver;
@@ -50,6 +51,7 @@ use mlua_sys::lua_CFunction;
 /// raise Lua errors, so they are called in protected mode.
 pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"skynet.core", core::luaopen_skynet_core),
+    (c"skynet.netpack", netpack::luaopen_skynet_netpack),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
