@@ -33,6 +33,7 @@
 #![allow(non_snake_case)]
 
 mod callback;
+mod client;
 mod command;
 mod core;
 mod netpack;
@@ -50,6 +51,7 @@ use mlua_sys::lua_CFunction;
 /// The functions are `lua_CFunction`s that return the module's table. They may
 /// raise Lua errors, so they are called in protected mode.
 pub static MODULES: &[(&CStr, lua_CFunction)] = &[
+    (c"client.socket", client::luaopen_client_socket),
     (c"skynet.core", core::luaopen_skynet_core),
     (c"skynet.netpack", netpack::luaopen_skynet_netpack),
     (
