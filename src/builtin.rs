@@ -2,10 +2,10 @@
 
 use mlua_sys::lua_CFunction;
 use skynet::{Builtin, set_builtins};
-use skynet_service::{Embedded, harbor, logger, set_embedded, snlua};
+use skynet_service::{Embedded, gate, harbor, logger, set_embedded, snlua};
 use std::ffi::CStr;
 
-static SERVICES: [Builtin; 3] = [
+static SERVICES: [Builtin; 4] = [
     Builtin {
         name: c"snlua",
         create: Some(snlua::snlua_create),
@@ -25,6 +25,13 @@ static SERVICES: [Builtin; 3] = [
         create: Some(harbor::harbor_create),
         init: harbor::harbor_init,
         release: Some(harbor::harbor_release),
+        signal: None,
+    },
+    Builtin {
+        name: c"gate",
+        create: Some(gate::gate_create),
+        init: gate::gate_init,
+        release: Some(gate::gate_release),
         signal: None,
     },
 ];
