@@ -9,7 +9,11 @@
 //! Where a function takes `pool`, it is a table of the caller's, as ever; the
 //! buffers here need none. Only `readline` looks at it.
 
+mod address;
 mod buffer;
+mod info;
+mod open;
+mod send;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -20,7 +24,7 @@ use skynet_abi::malloc::{skynet_free, skynet_malloc};
 use skynet_abi::skynet_context;
 use skynet_abi::socket::{
     SKYNET_SOCKET_TYPE_UDP, skynet_socket_bind, skynet_socket_close, skynet_socket_message,
-    skynet_socket_pause, skynet_socket_shutdown, skynet_socket_start,
+    skynet_socket_nodelay, skynet_socket_pause, skynet_socket_shutdown, skynet_socket_start,
 };
 
 use crate::core::context;
@@ -30,15 +34,25 @@ use buffer::{Block, Buffer};
 const BUFFER: &CStr = c"skynet.socketdriver.buffer";
 
 /// Functions that act for a service; it is their upvalue.
-const SERVICE_FUNCTIONS: [(&CStr, lua_CFunction); 5] = [
+const SERVICE_FUNCTIONS: [(&CStr, lua_CFunction); 15] = [
+    (c"connect", open::connect),
+    (c"listen", open::listen),
     (c"bind", bind),
     (c"start", start),
     (c"pause", pause),
+    (c"nodelay", nodelay),
+    (c"send", send::send),
+    (c"lsend", send::lsend),
     (c"close", close),
     (c"shutdown", shutdown),
+    (c"udp", open::udp),
+    (c"udp_connect", open::udp_connect),
+    (c"udp_dial", open::udp_dial),
+    (c"udp_listen", open::udp_listen),
+    (c"udp_send", send::udp_send),
 ];
 
-const PLAIN_FUNCTIONS: [(&CStr, lua_CFunction); 10] = [
+const PLAIN_FUNCTIONS: [(&CStr, lua_CFunction); 13] = [
     (c"buffer", new_buffer),
     (c"push", push),
     (c"pop", pop),
@@ -49,6 +63,9 @@ const PLAIN_FUNCTIONS: [(&CStr, lua_CFunction); 10] = [
     (c"unpack", unpack),
     (c"str2p", str2p),
     (c"header", header),
+    (c"info", info::info),
+    (c"resolve", info::resolve),
+    (c"udp_address", info::udp_address),
 ];
 
 /// Opens `skynet.socketdriver`.
@@ -77,6 +94,16 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_socketdriver(L: *mut lua_State) -
         }
     }
     1
+}
+
+/// How many bytes a packed address has that begins with `kind`: the kind of
+/// address, a port, and the address itself. `None` if there is no such kind.
+fn packed_size(kind: c_char) -> Option<usize> {
+    match kind {
+        1 => Some(1 + 2 + 4),
+        2 => Some(1 + 2 + 16),
+        _ => None,
+    }
 }
 
 /// Argument `arg` as a C int; a Lua error, which calls it `what`, if it is none.
@@ -148,6 +175,12 @@ unsafe extern "C-unwind" fn start(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn pause(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua, with the service as upvalue.
     unsafe { request(L, skynet_socket_pause) }
+}
+
+/// `nodelay(id)`: has the system send small segments at once.
+unsafe extern "C-unwind" fn nodelay(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua, with the service as upvalue.
+    unsafe { request(L, skynet_socket_nodelay) }
 }
 
 /// `close(id)`: closes a socket when everything is sent.
@@ -373,13 +406,10 @@ unsafe extern "C-unwind" fn unpack(L: *mut lua_State) -> c_int {
         lua_pushlightuserdata(L, buffer.cast());
         if type_ == SKYNET_SOCKET_TYPE_UDP {
             let address: *const c_char = buffer.add(ud as usize);
-            // The kind of address, a port, and the address itself.
-            match *address {
-                1 => lua_pushlstring(L, address, 1 + 2 + 4),
-                2 => lua_pushlstring(L, address, 1 + 2 + 16),
-                _ => return 4,
-            };
-            return 5;
+            if let Some(size) = packed_size(*address) {
+                lua_pushlstring(L, address, size);
+                return 5;
+            }
         }
     }
     4

@@ -30,8 +30,15 @@ local socket = {}
 
 ---@class skynet.socket.record
 ---@field id integer
----@field buffer userdata            what was read
+---@field buffer userdata|nil        what was read; nil where a callback takes what comes
 ---@field pool table                 memory of the buffer, where the driver keeps it in Lua
+---@field callback function|nil      takes what comes: connections, or datagrams
+---@field listening boolean|nil      it listens, and is still to be started
+---@field udp boolean|nil            it is for datagrams
+---@field failed boolean|nil         an error has come: there may be no more events
+---@field address string|nil         where it listens
+---@field port integer|nil           where it listens
+---@field warn function|nil          called when much waits to be sent
 ---@field open boolean               it can be read: the first event has come, and not the last
 ---@field opening boolean|string     no event has come yet; a string: it failed, for this reason
 ---@field want integer|string|boolean  what the reader waits for
@@ -136,7 +143,10 @@ local on = {}
 local DATA <const> = 1
 local CONNECT <const> = 2
 local CLOSE <const> = 3
+local ACCEPT <const> = 4
 local ERROR <const> = 5
+local UDP <const> = 6
+local WARNING <const> = 7
 
 on[DATA] = function(id, size, block)
     local s = sockets[id]
@@ -160,10 +170,13 @@ on[DATA] = function(id, size, block)
     end
 end
 
-on[CONNECT] = function(id)
+on[CONNECT] = function(id, port, address)
     local s = sockets[id]
     -- Reading on after a pause is announced in the same way.
     if s and not s.open then
+        if s.listening then
+            s.address, s.port = address, port
+        end
         s.open = true
         wake(s)
     end
@@ -184,9 +197,25 @@ on[CLOSE] = function(id)
     end
 end
 
-on[ERROR] = function(id, _, reason)
-    driver.shutdown(id)
+on[ACCEPT] = function(id, accepted, address)
     local s = sockets[id]
+    local callback = s and s.callback
+    if callback then
+        callback(accepted, address)
+    else
+        driver.close(accepted)
+    end
+end
+
+on[ERROR] = function(id, _, reason)
+    local s = sockets[id]
+    if s and s.callback and not s.opening then
+        -- One connection or datagram is lost, not the socket.
+        skynet.error("socket: accept error:", reason)
+        s.failed = true
+        return
+    end
+    driver.shutdown(id)
     if not s then
         skynet.error("socket: error on unknown", id, reason)
         return
@@ -198,6 +227,30 @@ on[ERROR] = function(id, _, reason)
     end
     s.open = false
     wake(s)
+end
+
+on[UDP] = function(id, size, block, address)
+    local s = sockets[id]
+    local callback = s and s.callback
+    if not callback then
+        skynet.error("socket: drop udp package from " .. id)
+        driver.drop(block, size)
+        return
+    end
+    local datagram = skynet.tostring(block, size)
+    driver.drop(block, size)
+    callback(datagram, address)
+end
+
+local function warn(id, size)
+    skynet.error(format("WARNING: %d K bytes need to send out (fd = %d)", size, id))
+end
+
+on[WARNING] = function(id, size)
+    local s = sockets[id]
+    if s then
+        (s.warn or warn)(id, size)
+    end
 end
 
 skynet.register_protocol {
@@ -212,13 +265,14 @@ skynet.register_protocol {
 --------------------------------------------------------------------------------
 -- Beginning and end
 
--- Makes the record of a socket that the server was asked for, and waits for its first event.
-local function attach(id)
+-- The record of a new socket.
+local function record(id, callback)
     ---@type skynet.socket.record
     local s = {
         id = id,
-        buffer = driver.buffer(),
+        buffer = not callback and driver.buffer() or nil,
         pool = {},
+        callback = callback,
         open = false,
         opening = true,
         want = NOTHING,
@@ -228,8 +282,13 @@ local function attach(id)
         limit = nil,
     }
     sockets[id] = s
+    return s
+end
+
+-- Waits for a socket's first event.
+local function opened(s)
     await(s)
-    local reason = s.opening
+    local id, reason = s.id, s.opening
     s.opening = false
     if s.open then
         return id
@@ -240,13 +299,50 @@ local function attach(id)
     return nil, reason ~= true and reason or nil
 end
 
+-- Makes the record of a socket that the server was asked for, and waits for its first event.
+local function attach(id, callback)
+    return opened(record(id, callback))
+end
+
+-- An error if the id is in use here. A socket that listens is there to be started.
 local function check_free(id)
-    if sockets[id] then
+    local s = sockets[id]
+    if s and not s.listening then
         error(format("socket %d is not closed", id), 3)
     end
     if farewells[id] then
         error(format("socket %d has an onclose callback", id), 3)
     end
+end
+
+--- Connects to a host.
+---@param host string     a name or an address; "host:port" or "[host]:port" without a port
+---@param port integer?
+---@return integer? id
+---@return string? reason  why there is no connection
+function socket.open(host, port)
+    local id = driver.connect(host, port)
+    check_free(id)
+    return attach(id)
+end
+
+--- Listens for connections. They come when the socket is started with a callback for them. An address that cannot be
+--- listened at is an error.
+---@param host string      an address of this machine; "host:port" without a port
+---@param port integer?    0: any
+---@param backlog integer?  how many connections may wait to be accepted; 32 by default
+---@return integer id
+---@return string address  where it listens
+---@return integer port
+function socket.listen(host, port, backlog)
+    local id = driver.listen(host, port, backlog)
+    local s = record(id)
+    s.listening = true
+    local listens, reason = opened(s)
+    if not listens then
+        error(format("Listen error: %s", reason or "the socket was closed"), 2)
+    end
+    return id, s.address, s.port
 end
 
 --- Takes in a descriptor that is open already, and reads from it. The descriptor stays its opener's.
@@ -268,14 +364,16 @@ function socket.stdin()
     return socket.bind(0)
 end
 
---- Takes over a socket that another service or an event has announced, and reads from it.
+--- Takes over a socket that another service or an event has announced, and reads from it; begins to accept on one that
+--- listens.
 ---@param id integer
+---@param callback fun(id: integer, address: string)?  for one that listens: takes a new connection, to be started
 ---@return integer? id
 ---@return string? reason  why it cannot be read
-function socket.start(id)
+function socket.start(id, callback)
     check_free(id)
     driver.start(id)
-    return attach(id)
+    return attach(id, callback)
 end
 
 --- Stops reading until somebody reads from the socket.
@@ -304,7 +402,7 @@ function socket.close(id)
             end
             s.closer = running()
             skynet.wait(s.closer)
-        else
+        elseif not (s.udp and s.failed) then
             await(s)
         end
         s.open = false
@@ -458,7 +556,98 @@ end
 socket.header = driver.header
 
 --------------------------------------------------------------------------------
+-- Writing
+
+--- Sends, without waiting. What cannot be sent at once is kept, in order.
+---@type fun(id: integer, data: string|string[]|userdata, size: integer?): boolean
+socket.write = driver.send
+
+--- Sends behind everything that `write` sends.
+---@type fun(id: integer, data: string|string[]|userdata, size: integer?): boolean
+socket.lwrite = driver.lsend
+
+--- Sets what is called when much waits to be sent, and with 0 when all of it is; without it the log is told.
+---@param id integer
+---@param callback fun(id: integer, size: integer)?  the size in KiB
+function socket.warning(id, callback)
+    known(id).warn = callback
+end
+
+--------------------------------------------------------------------------------
+-- Datagrams
+
+-- The record of a socket for datagrams, which is open from the beginning.
+local function attach_udp(id, callback)
+    local s = record(id, callback)
+    s.udp = true
+    s.open = true
+    s.opening = false
+    return id
+end
+
+--- A socket for datagrams.
+---@param callback fun(datagram: string, from: string)  takes what comes; the address is packed, see `udp_address`
+---@param host string?   without one any port of IPv4
+---@param port integer?
+---@return integer id
+function socket.udp(callback, host, port)
+    return attach_udp(driver.udp(host, port), callback)
+end
+
+--- A socket for datagrams that come to an address of this machine.
+---@param host string
+---@param port integer?
+---@param callback fun(datagram: string, from: string)
+---@return integer id
+function socket.udp_listen(host, port, callback)
+    return attach_udp(driver.udp_listen(host, port), callback)
+end
+
+--- A socket for datagrams to one address, to which `write` sends.
+---@param host string
+---@param port integer?
+---@param callback fun(datagram: string, from: string)
+---@return integer id
+function socket.udp_dial(host, port, callback)
+    return attach_udp(driver.udp_dial(host, port), callback)
+end
+
+--- Sets where `write` sends the datagrams of a socket.
+---@param id integer
+---@param host string
+---@param port integer?
+---@param callback fun(datagram: string, from: string)?  takes what comes from now on
+function socket.udp_connect(id, host, port, callback)
+    local s = sockets[id]
+    if s and not s.udp then
+        error(format("socket %d is not for datagrams", id), 2)
+    end
+    driver.udp_connect(id, host, port)
+    if not s then
+        attach_udp(id, callback)
+    elseif callback then
+        s.callback = callback
+    end
+end
+
+--- Sends one datagram to a packed address.
+---@type fun(id: integer, address: string, data: string|string[]|userdata, size: integer?): boolean
+socket.sendto = driver.udp_send
+
+--- Host and port of a packed address.
+---@type fun(address: string): string, integer
+socket.udp_address = driver.udp_address
+
+--------------------------------------------------------------------------------
 -- State
+
+--- What the node's sockets are doing: id, type, address of the service, bytes and times of each.
+---@type fun(): table[]
+socket.netstat = driver.info
+
+--- All addresses of a name. The service waits for the answer.
+---@type fun(name: string): string[]
+socket.resolve = driver.resolve
 
 --- Whether this service has no such socket.
 ---@param id integer
