@@ -59,6 +59,11 @@ fn netpack() {
 }
 
 #[test]
+fn gate() {
+    passes("gate_service");
+}
+
+#[test]
 fn session_wrap() {
     passes("wrap");
 }
