@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -208,6 +209,16 @@ fn stdin() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let pid = child.id().try_into().unwrap();
+    let (ended, end) = mpsc::channel::<()>();
+    // A program that does not go on would leave a reader waiting for ever.
+    let watchdog = thread::spawn(move || {
+        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            // SAFETY: takes numbers only. The child is waited for only after
+            // this thread was told or has ended, so the id is still its own.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    });
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = || {
@@ -230,5 +241,7 @@ fn stdin() {
     }
     assert_eq!(line(), "[last]\n");
     assert_eq!(line(), "");
+    drop(ended);
+    watchdog.join().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
