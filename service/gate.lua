@@ -25,19 +25,21 @@ local function report(...)
     skynet.send(watchdog, "lua", "socket", ...)
 end
 
-local handler = {}
+---@type snax.gateserver.handler
+local on = {}
 
-function handler.open(source, conf)
-    watchdog = conf.watchdog or source
+--- The watchdog is who opens the gate, unless `conf.watchdog` is another one.
+function on.open(opener, conf)
+    watchdog = conf.watchdog or opener
     return conf.address, conf.port
 end
 
-function handler.connect(fd, address)
+function on.connect(fd, address)
     clients[fd] = {}
     report("open", fd, address)
 end
 
-function handler.message(fd, msg, sz)
+function on.message(fd, msg, sz)
     local client = clients[fd]
     local agent = client and client.agent
     if agent then
@@ -50,17 +52,17 @@ function handler.message(fd, msg, sz)
     report("data", fd, text)
 end
 
-function handler.disconnect(fd)
+function on.disconnect(fd)
     clients[fd] = nil
     report("close", fd)
 end
 
-function handler.error(fd, text)
+function on.error(fd, text)
     clients[fd] = nil
     report("error", fd, text)
 end
 
-function handler.warning(fd, size)
+function on.warning(fd, size)
     report("warning", fd, size)
 end
 
@@ -93,9 +95,9 @@ function commands.kick(_, fd)
     gateserver.closeclient(fd)
 end
 
-function handler.command(name, source, ...)
+function on.command(name, source, ...)
     local command = assert(commands[name], "no such command")
     return command(source, ...)
 end
 
-gateserver.start(handler)
+gateserver.start(on)

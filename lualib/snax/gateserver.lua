@@ -202,8 +202,8 @@ function gateserver.start(handler)
     end
 
     skynet.register_protocol {
-        name = "socket",
         id = skynet.PTYPE_SOCKET,
+        name = "socket",
         unpack = function(msg, sz)
             return netpack.filter(server.queue, msg, sz)
         end,
