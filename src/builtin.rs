@@ -1,9 +1,11 @@
 //! What the executable brings along: C services, Lua modules and Lua files.
 
+use mlua_sys::lua_CFunction;
 use skynet::{Builtin, set_builtins};
-use skynet_service::{Embedded, harbor, logger, set_embedded, snlua};
+use skynet_service::{Embedded, gate, harbor, logger, set_embedded, snlua};
+use std::ffi::CStr;
 
-static SERVICES: [Builtin; 3] = [
+static SERVICES: [Builtin; 4] = [
     Builtin {
         name: c"snlua",
         create: Some(snlua::snlua_create),
@@ -25,6 +27,13 @@ static SERVICES: [Builtin; 3] = [
         release: Some(harbor::harbor_release),
         signal: None,
     },
+    Builtin {
+        name: c"gate",
+        create: Some(gate::gate_create),
+        init: gate::gate_init,
+        release: Some(gate::gate_release),
+        signal: None,
+    },
 ];
 
 static LUA: Embedded = Embedded {
@@ -32,6 +41,17 @@ static LUA: Embedded = Embedded {
     // A sorted table of paths and contents, written by the build script.
     files: include!(concat!(env!("OUT_DIR"), "/embedded.rs")),
 };
+
+/// The Lua modules in Rust, for a state that is no service's.
+pub fn modules() -> &'static [(&'static CStr, lua_CFunction)] {
+    LUA.modules
+}
+
+/// The content of a Lua file that the executable carries, by its path.
+pub fn file(path: &str) -> Option<&'static [u8]> {
+    let at = LUA.files.binary_search_by(|(name, _)| (*name).cmp(path));
+    Some(LUA.files[at.ok()?].1)
+}
 
 /// Tells the core and snlua what there is. To be called before the node starts.
 ///

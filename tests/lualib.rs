@@ -54,6 +54,16 @@ fn semantics() {
 }
 
 #[test]
+fn netpack() {
+    passes("netpack");
+}
+
+#[test]
+fn gate() {
+    passes("gate_service");
+}
+
+#[test]
 fn session_wrap() {
     passes("wrap");
 }

@@ -11,7 +11,7 @@
 //!   `skynet/core.so` serves `require "skynet.core"` alone, a copy named
 //!   `skynet.so` serves every `skynet.` module of the table.
 //!
-//! What [`MODULES`] does not list (`skynet.netpack`, `client.socket` and the other
+//! What [`MODULES`] does not list (`skynet.crypt`, `sproto.core` and the other
 //! modules that the reference builds) is no part of this crate, and loads from
 //! `lua_cpath` like any module of a third party. With some modules from here and
 //! some from there, use names like `skynet/core.so`: Lua looks into the first
@@ -33,8 +33,10 @@
 #![allow(non_snake_case)]
 
 mod callback;
+mod client;
 mod command;
 mod core;
+mod netpack;
 mod send;
 mod seri;
 mod socketdriver;
@@ -49,7 +51,9 @@ use mlua_sys::lua_CFunction;
 /// The functions are `lua_CFunction`s that return the module's table. They may
 /// raise Lua errors, so they are called in protected mode.
 pub static MODULES: &[(&CStr, lua_CFunction)] = &[
+    (c"client.socket", client::luaopen_client_socket),
     (c"skynet.core", core::luaopen_skynet_core),
+    (c"skynet.netpack", netpack::luaopen_skynet_netpack),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,

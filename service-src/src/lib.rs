@@ -1,11 +1,11 @@
 //! The services that the reference implements in C: [`snlua`], which runs a
-//! service written in Lua, the [`logger`], and the [`harbor`].
+//! service written in Lua, the [`logger`], the [`harbor`] and the [`gate`].
 //!
 //! They see the core through its C ABI alone, as any third party's service
 //! does. Linked into the executable they are its built-in services; built as a
 //! shared object they load into any core with that ABI, copied or linked under
 //! the names that `cpath` is searched for (`snlua.so`, `logger.so`,
-//! `harbor.so`).
+//! `harbor.so`, `gate.so`).
 //!
 //! Each has the four entry points of a module. The core calls `create` and
 //! `init` on one thread, then the callback on one thread at a time, then
@@ -13,6 +13,7 @@
 //! any thread at any moment in between.
 
 mod context;
+pub mod gate;
 pub mod harbor;
 pub mod logger;
 pub mod snlua;
