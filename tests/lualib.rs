@@ -58,6 +58,11 @@ fn session_wrap() {
     passes("wrap");
 }
 
+#[test]
+fn crypt() {
+    passes("crypt");
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");

@@ -35,9 +35,12 @@
 mod callback;
 mod command;
 mod core;
+mod crypt;
+mod md5;
 mod send;
 mod seri;
 mod socketdriver;
+mod strings;
 mod trace;
 
 use std::ffi::CStr;
@@ -50,6 +53,9 @@ use mlua_sys::lua_CFunction;
 /// raise Lua errors, so they are called in protected mode.
 pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"skynet.core", core::luaopen_skynet_core),
+    (c"skynet.crypt", crypt::luaopen_skynet_crypt),
+    (c"client.crypt", crypt::luaopen_client_crypt),
+    (c"md5.core", md5::luaopen_md5_core),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
