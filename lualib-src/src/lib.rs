@@ -32,11 +32,13 @@
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
 
+mod bson;
 mod callback;
 mod command;
 mod core;
 mod crypt;
 mod md5;
+mod memory;
 mod send;
 mod seri;
 mod socketdriver;
@@ -56,6 +58,8 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"skynet.crypt", crypt::luaopen_skynet_crypt),
     (c"client.crypt", crypt::luaopen_client_crypt),
     (c"md5.core", md5::luaopen_md5_core),
+    (c"skynet.memory", memory::luaopen_skynet_memory),
+    (c"bson", bson::luaopen_bson),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,

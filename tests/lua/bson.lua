@@ -1,0 +1,72 @@
+--- bson as programs use it, hostile documents, and its errors.
+
+local skynet = require "skynet"
+require "skynet.manager"
+local bson = require "bson"
+
+local function fails(text, func, ...)
+    local ok, why = pcall(func, ...)
+    assert(not ok and why:find(text, 1, true), why)
+end
+
+local function round()
+    local id = bson.objectid()
+    assert(#id == 14 and id ~= bson.objectid())
+    local document = bson.encode {
+        number = 1, large = 1 << 40, real = 0.5, yes = true, text = "text", list = { 1, { x = 2 } },
+        null = bson.null, id = id, binary = bson.binary "\0\1", date = bson.date(12),
+    }
+    local t = document:decode()
+    assert(t.number == 1 and t.large == 1 << 40 and t.real == 0.5 and t.yes and t.text == "text")
+    assert(t.list[1] == 1 and t.list[2].x == 2 and t.null == bson.null and t.id == id)
+    assert(select(2, bson.type(t.binary)) == "\0\1" and select(2, bson.type(t.date)) == 12)
+    local name, digits = bson.type(id)
+    assert(name == "objectid" and bson.objectid(digits) == id)
+    assert(#tostring(document) == #document)
+    assert(bson.encode({ inner = document }):decode().inner.number == 1)
+    assert(bson.decode(bson.to_lightuserdata(document)).text == "text")
+    document:makeindex()
+    document.number = 5
+    assert(document:decode().number == 5)
+    assert(tostring(bson.encode_order("b", 1, "a", 2)) == "\19\0\0\0\16b\0\1\0\0\0\16a\0\2\0\0\0\0")
+end
+
+local function errors()
+    fails("call makeindex first", function() bson.encode({ x = 1 }).x = 2 end)
+    fails("bad argument #1", bson.encode)
+    fails("bad argument #1", bson.type, print)
+    fails("bad argument #1", bson.objectid, "short")
+    fails("Invalid ordered dict", bson.encode_order, "x")
+    fails("Argument 3 need a string", bson.encode_order, "x", 1, {}, 1)
+    fails("Invalid value type : function", bson.encode, { x = print })
+    fails("Invalid utf8 string", bson.encode, { x = "\xff" })
+    fails("contains a zero", bson.encode, { ["x\0y"] = 1 })
+    fails("__len should not be negative", bson.encode, { x = setmetatable({}, { __len = function() return -1 end }) })
+    local deep = {}
+    deep.x = deep
+    fails("Too depth while encoding bson", bson.encode, deep)
+    fails("failing", bson.encode, { x = setmetatable({}, { __pairs = function() error "failing" end }) })
+    local document = bson.encode { x = 1 }
+    for _ = 1, 5 do
+        for _ = 1, 100 do
+            document = bson.encode { x = document }
+        end
+    end
+    assert(document:decode())
+    for _ = 1, 100 do
+        document = bson.encode { x = document }
+    end
+    fails("Too depth while decoding bson", bson.decode, document)
+    assert(bson.decode(nil) == nil and bson.decode("text") == nil)
+    fails("bad argument #1", bson.decode, io.stdout)
+    fails("Invalid bson document", bson.encode, { x = io.stdout })
+end
+
+skynet.start(function()
+    local ok, err = xpcall(function()
+        round()
+        errors()
+    end, debug.traceback)
+    print(ok and "passed" or err)
+    skynet.abort()
+end)
