@@ -108,7 +108,7 @@ fn kind_name(kind: u8) -> &'static CStr {
 /// Called from a C function of `L`. A light userdata is a document, which is the
 /// contract of all functions that take one. The slice lives as long as the userdata
 /// is on the stack, and the program keeps what a light one points to.
-unsafe fn document<'a>(L: *mut lua_State, at: c_int) -> Option<&'a [u8]> {
+pub(crate) unsafe fn document<'a>(L: *mut lua_State, at: c_int) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise. A full userdata is read up to its own size.
     unsafe {
         let start = lua_touserdata(L, at).cast::<u8>();

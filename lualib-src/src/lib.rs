@@ -39,6 +39,7 @@ mod core;
 mod crypt;
 mod md5;
 mod memory;
+mod mongo;
 mod send;
 mod seri;
 mod socketdriver;
@@ -60,6 +61,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"md5.core", md5::luaopen_md5_core),
     (c"skynet.memory", memory::luaopen_skynet_memory),
     (c"bson", bson::luaopen_bson),
+    (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,

@@ -62,10 +62,27 @@ local function errors()
     fails("Invalid bson document", bson.encode, { x = io.stdout })
 end
 
+local function messages()
+    local driver = require "skynet.mongo.driver"
+    local document = bson.encode { ok = 1 }
+    local message = driver.op_msg(7, 0, document)
+    assert(driver.length(message) == #message - 4)
+    -- Its own identifier, in the place of the one that it answers.
+    local answer = message:sub(5, 8) .. message:sub(5, 8) .. message:sub(13)
+    local succ, id, address = driver.reply(answer)
+    assert(succ == true and id == 7 and bson.decode(address).ok == 1)
+    assert(driver.reply "short" == false)
+    fails(">1 section", driver.reply, answer:sub(1, -2))
+    fails("bad argument #1", driver.length, "\255\255\255\255")
+    fails("bad argument #1", driver.length, "\0")
+    fails("bad argument #3", driver.op_msg, 1, 0, nil)
+end
+
 skynet.start(function()
     local ok, err = xpcall(function()
         round()
         errors()
+        messages()
     end, debug.traceback)
     print(ok and "passed" or err)
     skynet.abort()
