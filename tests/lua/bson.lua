@@ -78,11 +78,43 @@ local function messages()
     fails("bad argument #3", driver.op_msg, 1, 0, nil)
 end
 
+--- Any bytes where a document should be end in a table or an error.
+local function hostile()
+    local driver = require "skynet.mongo.driver"
+    local document = bson.encode {
+        number = 1, real = 0.5, yes = true, text = "text", list = { 1, { x = 2 }, { 3 } }, id = bson.objectid(),
+        binary = bson.binary "x", date = bson.date(12), regex = bson.regex("a", "i"), code = "\0\13\2\0\0\0x\0",
+    }
+    local head = driver.op_msg(1, 0, document):sub(5, 21)
+    local body = tostring(document):sub(5)
+    local good, bad = 0, 0
+    for _ = 1, 20000 do
+        local bytes = body
+        for _ = 1, math.random(3) do
+            local at = math.random(#bytes)
+            local new = math.random(4) == 1 and "" or string.char(math.random(0, 255))
+            bytes = bytes:sub(1, at - 1) .. new .. bytes:sub(at + 1)
+        end
+        local answer = head .. string.pack("<i4", #bytes + 4) .. bytes
+        local _, _, address = driver.reply(answer)
+        local ok, result = pcall(bson.decode, address)
+        if ok then
+            assert(type(result) == "table")
+            good = good + 1
+        else
+            assert(result:find "Invalid", result)
+            bad = bad + 1
+        end
+    end
+    assert(good > 0 and bad > 0)
+end
+
 skynet.start(function()
     local ok, err = xpcall(function()
         round()
         errors()
         messages()
+        hostile()
     end, debug.traceback)
     print(ok and "passed" or err)
     skynet.abort()
