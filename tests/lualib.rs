@@ -68,6 +68,21 @@ fn session_wrap() {
     passes("wrap");
 }
 
+#[test]
+fn crypt() {
+    passes("crypt");
+}
+
+#[test]
+fn bson() {
+    passes("bson");
+}
+
+#[test]
+fn memory() {
+    passes("memory");
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");

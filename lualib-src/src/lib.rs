@@ -32,14 +32,20 @@
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
 
+mod bson;
 mod callback;
 mod client;
 mod command;
 mod core;
 mod netpack;
+mod crypt;
+mod md5;
+mod memory;
+mod mongo;
 mod send;
 mod seri;
 mod socketdriver;
+mod strings;
 mod trace;
 
 use std::ffi::CStr;
@@ -54,6 +60,12 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"client.socket", client::luaopen_client_socket),
     (c"skynet.core", core::luaopen_skynet_core),
     (c"skynet.netpack", netpack::luaopen_skynet_netpack),
+    (c"skynet.crypt", crypt::luaopen_skynet_crypt),
+    (c"client.crypt", crypt::luaopen_client_crypt),
+    (c"md5.core", md5::luaopen_md5_core),
+    (c"skynet.memory", memory::luaopen_skynet_memory),
+    (c"bson", bson::luaopen_bson),
+    (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,

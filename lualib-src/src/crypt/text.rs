@@ -1,0 +1,140 @@
+//! Bytes as text and back: hexadecimal, base64, and exclusive or with a string.
+#![forbid(unsafe_code)]
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The text is no encoding of anything.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invalid;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Writes two lower-case digits for each byte; `out` has room for exactly those.
+pub fn hex_encode(bytes: &[u8], out: &mut [u8]) {
+    for (byte, digits) in bytes.iter().zip(out.chunks_exact_mut(2)) {
+        digits[0] = DIGITS[usize::from(byte >> 4)];
+        digits[1] = DIGITS[usize::from(byte & 0xf)];
+    }
+}
+
+/// What a digit stands for. Everything but `0` to `9` is counted from `a`, which is
+/// 10: the nine characters in front of `a` and the `g` after `f` count on in both
+/// directions, and upper case is no digit. Programs may rely on it by accident.
+fn hex_digit(digit: u8) -> Result<u8, Invalid> {
+    let value = if digit.is_ascii_digit() {
+        digit - b'0'
+    } else {
+        digit.wrapping_sub(b'a' - 10)
+    };
+    if value <= 16 { Ok(value) } else { Err(Invalid) }
+}
+
+/// Writes one byte for each pair of digits; `out` has room for exactly those.
+pub fn hex_decode(text: &[u8], out: &mut [u8]) -> Result<(), Invalid> {
+    for (digits, byte) in text.chunks_exact(2).zip(out) {
+        *byte = hex_digit(digits[0])? << 4 | hex_digit(digits[1])?;
+    }
+    Ok(())
+}
+
+/// How long the base64 text for so many bytes is, with its padding.
+pub fn base64_size(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// Writes the base64 text of the bytes and returns its length, which is
+/// [`base64_size`] and must fit into `out`.
+pub fn base64_encode(bytes: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
+    STANDARD.encode_slice(bytes, out).map_err(|_| Invalid)
+}
+
+/// The most bytes that a base64 text of this length stands for.
+pub fn base64_room(text: usize) -> usize {
+    text.div_ceil(4) * 3
+}
+
+/// What is neither a digit of base64 nor the padding sign.
+const NONE: u8 = 0xff;
+const PADDING: u8 = 0xfe;
+
+const VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [NONE; 256];
+    let mut i = 0;
+    while i < alphabet.len() {
+        values[alphabet[i] as usize] = i as u8;
+        i += 1;
+    }
+    values[b'=' as usize] = PADDING;
+    values
+};
+
+/// Writes the bytes that a base64 text stands for and returns their number; `out`
+/// has room for [`base64_room`] of the text.
+///
+/// Characters of no meaning are skipped, padding may be missing at the end, and
+/// more text may follow padding. But there must be something to decode in each
+/// group of four that begins, so a text cannot end in characters that are skipped,
+/// unless they are within a group.
+pub fn base64_decode(text: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
+    let mut rest = text;
+    let mut written = 0;
+    while !rest.is_empty() {
+        let (group, after) = match rest.split_first_chunk::<4>() {
+            Some((four, after)) if four.iter().all(|c| VALUES[usize::from(*c)] < 64) => {
+                (four.map(|c| VALUES[usize::from(c)]), after)
+            }
+            _ => next_group(rest),
+        };
+        rest = after;
+        let bytes = decode_group(group)?;
+        let size = bytes.1;
+        let Some(place) = out.get_mut(written..written + size) else {
+            return Err(Invalid);
+        };
+        place.copy_from_slice(&bytes.0[..size]);
+        written += size;
+    }
+    Ok(written)
+}
+
+/// The next four values of the text, and what follows them.
+fn next_group(text: &[u8]) -> ([u8; 4], &[u8]) {
+    let mut group = [PADDING; 4];
+    let mut count = 0;
+    for (at, character) in text.iter().enumerate() {
+        let value = VALUES[usize::from(*character)];
+        if value == NONE {
+            continue;
+        }
+        group[count] = value;
+        count += 1;
+        if count == group.len() {
+            return (group, &text[at + 1..]);
+        }
+    }
+    (group, &[])
+}
+
+/// Up to three bytes, and how many they are. The bits that a group with padding has
+/// left over must be zero.
+fn decode_group(group: [u8; 4]) -> Result<([u8; 3], usize), Invalid> {
+    let padding = group.iter().filter(|value| **value == PADDING).count();
+    let [a, b, c, d] = group;
+    match (padding, c, d) {
+        (0, _, _) => Ok(([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d], 3)),
+        (1, _, PADDING) if c & 0x3 == 0 => Ok(([a << 2 | b >> 4, b << 4 | c >> 2, 0], 2)),
+        (2, PADDING, PADDING) if b & 0xf == 0 => Ok(([a << 2 | b >> 4, 0, 0], 1)),
+        _ => Err(Invalid),
+    }
+}
+
+/// Writes the text with each byte changed by the key's, which repeats. The key has
+/// at least one byte, and `out` the text's length.
+pub fn xor(text: &[u8], key: &[u8], out: &mut [u8]) {
+    let keys = key.iter().cycle();
+    for ((byte, key), out) in text.iter().zip(keys).zip(out) {
+        *out = byte ^ key;
+    }
+}
