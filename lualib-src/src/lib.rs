@@ -38,6 +38,7 @@ mod core;
 mod send;
 mod seri;
 mod socketdriver;
+mod sproto;
 mod trace;
 
 use std::ffi::CStr;
@@ -54,4 +55,5 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
     ),
+    (c"sproto.core", sproto::luaopen_sproto_core),
 ];
