@@ -201,7 +201,9 @@ function sproto:default(name, part)
     else
         error "Invalid type"
     end
-    return found and core.default(found)
+    if found then
+        return core.default(found)
+    end
 end
 
 ---One side of a connection. Its messages start with a header of a type that has
