@@ -101,7 +101,7 @@ fn unpacking_is_limited_before_memory_is_taken() {
 #[test]
 fn fields_are_read_as_written() {
     let mut out = Output::default();
-    let mut open = out.open(8).unwrap();
+    let mut open = out.open(9).unwrap();
     out.integer(&mut open, 0, 0x7ffe).unwrap();
     out.integer(&mut open, 1, 0x7fff).unwrap();
     out.integer(&mut open, 5, -1).unwrap();

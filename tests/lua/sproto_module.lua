@@ -43,7 +43,10 @@ end
 -- A value as text, keys in order.
 local function text(value)
     if type(value) ~= "table" then
-        return math.type(value) == "float" and ("%.17g (float)"):format(value) or ("%q"):format(value)
+        if math.type(value) == "float" then
+            return ("%.17g (float)"):format(value)
+        end
+        return (("%q"):format(value):gsub("[\128-\255]", function(char) return "\\" .. char:byte() end))
     end
     local keys, parts = {}, {}
     for key in pairs(value) do
