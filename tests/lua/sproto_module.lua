@@ -124,7 +124,8 @@ for _, length in ipairs { 0, 1, 7, 8, 9, 16, 17, 2047, 2048, 2049, 2056, 5000 } 
 end
 
 for _, bytes in ipairs { "\255", "\255\0", "\255\1\0\0", "\3\1", "\0" } do
-    print("unpack", pcall(core.unpack, bytes))
+    local ok, result = pcall(core.unpack, bytes)
+    print("unpack", hex(bytes), ok and hex(result) or result)
 end
 
 for _, bytes in ipairs {

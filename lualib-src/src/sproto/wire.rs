@@ -261,6 +261,18 @@ impl Output {
         Ok(())
     }
 
+    /// Appends so many zeros, for the caller to write over.
+    pub fn space(&mut self, size: usize) -> Result<&mut [u8], Full> {
+        let start = self.bytes.len();
+        self.zeros(size)?;
+        Ok(self.bytes.get_mut(start..).unwrap_or_default())
+    }
+
+    /// Takes the last bytes away.
+    pub fn drop_last(&mut self, size: usize) {
+        self.bytes.truncate(self.bytes.len().saturating_sub(size));
+    }
+
     fn zeros(&mut self, size: usize) -> Result<(), Full> {
         self.reserve(size)?;
         self.bytes.resize(self.bytes.len() + size, 0);
