@@ -337,9 +337,15 @@ unsafe extern "C-unwind" fn encode(L: *mut lua_State) -> c_int {
         lua_settop(L, 2);
         let mut buffer = upvalue_buffer(L);
         if (*buffer).busy {
+            let large = (*buffer).out.is_large();
             buffer = push_buffer(L);
             lua_pushvalue(L, -1);
             lua_replace(L, lua_upvalueindex(1));
+            if large {
+                // The collector does not know how large it is, and would let many
+                // of them pile up.
+                lua_gc(L, LUA_GCCOLLECT);
+            }
         } else {
             lua_pushvalue(L, lua_upvalueindex(1));
         }

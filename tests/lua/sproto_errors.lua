@@ -96,6 +96,18 @@ assert(#core.unpack(("\0"):rep(0x200000)) == 0x1000000)
 local endless = setmetatable({}, { __index = function(_, i) return i end })
 raises("object is too large", sp.encode, sp, "node", { list = endless })
 
+-- What failed messages took is given back.
+local function resident()
+    local file <close> = assert(io.open "/proc/self/statm")
+    return tonumber(file:read "a":match "%d+ (%d+)") * 4096
+end
+local before = resident()
+local broken = { text = ("x"):rep(0x400000), nodes = { 5 } }
+for _ = 1, 200 do
+    raises("attempt to index", sp.encode, sp, "node", broken)
+end
+assert(resident() - before < 200 * 1024 * 1024, "the messages are still there")
+
 -- Keys and values that are missing, or are no keys.
 local function record(...)
     return string.pack("<I2", select("#", ...)) .. string.pack(("<I2"):rep(select("#", ...)), ...)

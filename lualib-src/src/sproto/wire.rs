@@ -222,10 +222,14 @@ impl Output {
         self.bytes.clear();
     }
 
-    /// Gives memory back that only large messages need.
+    /// Whether it has memory that only large messages need.
+    pub fn is_large(&self) -> bool {
+        self.bytes.capacity() > 64 * 1024
+    }
+
+    /// Gives that memory back.
     pub fn trim(&mut self) {
-        const KEEP: usize = 64 * 1024;
-        if self.bytes.capacity() > KEEP {
+        if self.is_large() {
             self.bytes = Vec::new();
         }
     }
