@@ -157,8 +157,6 @@ void skynet_debug_memory(const char *info);
 }  // extern "C"
 #endif  // __cplusplus
 
-#endif  /* SKYNET_H */
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -172,3 +170,5 @@ void skynet_error(struct skynet_context *context, const char *msg, ...);
 #ifdef __cplusplus
 }
 #endif
+
+#endif  /* SKYNET_H */

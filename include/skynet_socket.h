@@ -237,8 +237,6 @@ struct socket_info *skynet_socket_info(void);
 }  // extern "C"
 #endif  // __cplusplus
 
-#endif  /* skynet_socket_h */
-
 /* Fills a buffer in for the functions below: a negative size marks an object. */
 static inline void sendbuffer_init_(struct socket_sendbuffer *buf, int id, const void *buffer,
                                     int sz) {
@@ -270,3 +268,5 @@ static inline int skynet_socket_udp_send(struct skynet_context *ctx, int id, con
     sendbuffer_init_(&whole, id, buffer, sz);
     return skynet_socket_udp_sendbuffer(ctx, address, &whole);
 }
+
+#endif  /* skynet_socket_h */

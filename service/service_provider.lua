@@ -130,15 +130,15 @@ skynet.start(function()
         command[name](...)
     end)
     skynet.info_func(function()
-        local info = {}
+        local shown = {}
         for name, service in pairs(services) do
-            info[skynet.address(service.handle or name)] = {
+            shown[skynet.address(service.handle or name)] = {
                 name = name,
                 init = service.args,
                 time = service.time and os.date("%Y %b %d %T %z", math.floor(service.time)),
                 status = status(service),
             }
         end
-        return info
+        return shown
     end)
 end)

@@ -24,19 +24,28 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What a file defines for others: with `-D`, for those that load it.
-fn defined(file: &Path, options: &[&str]) -> BTreeSet<String> {
-    let output = Command::new("nm")
-        .args(options)
-        .args(["--defined-only", "--extern-only", "--quiet"])
+/// What a file defines for others. `table` names its symbol table: all that is linked
+/// with, or what those find that load it.
+///
+/// Not by `nm`: an archive of the release profile has Rust's intermediate code in it,
+/// and a plugin of `nm`'s that knows only an older LLVM's hides the symbols beside it.
+fn defined(file: &Path, table: &str) -> BTreeSet<String> {
+    let output = Command::new("readelf")
+        .args(["--wide", table])
         .arg(file)
         .output()
-        .expect("runs nm");
-    assert!(output.status.success(), "nm failed on {}", file.display());
+        .expect("runs readelf");
+    assert!(
+        output.status.success(),
+        "readelf failed on {}",
+        file.display()
+    );
+    // Number, value, size, type, binding, visibility, section, name.
     String::from_utf8_lossy(&output.stdout)
         .lines()
-        .filter_map(|line| line.split_whitespace().nth(2))
-        .map(str::to_owned)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| matches!(words[..], [_, _, _, _, "GLOBAL", "DEFAULT", section, _, ..] if section != "UND"))
+        .map(|words| words[7].to_owned())
         .collect()
 }
 
@@ -79,9 +88,9 @@ fn table() -> (String, Vec<String>) {
     let test = env::current_exe().expect("knows its own path");
     let libraries = test.parent().expect("a file has a parent");
     let places = [
-        defined(&libraries.join("libskynet.a"), &[]),
-        defined(&libraries.join("libskynet.so"), &["-D"]),
-        defined(Path::new(env!("CARGO_BIN_EXE_skynet")), &["-D"]),
+        defined(&libraries.join("libskynet.a"), "--symbols"),
+        defined(&libraries.join("libskynet.so"), "--dyn-syms"),
+        defined(Path::new(env!("CARGO_BIN_EXE_skynet")), "--dyn-syms"),
     ];
     let headers = headers();
     let mut rows = BTreeMap::<String, Vec<String>>::new();

@@ -41,6 +41,7 @@ mod programs {
         command
         context
         daemon
+        daemon_closed
         dispatch
         drops
         env
@@ -120,6 +121,7 @@ mod services {
         socket_dead
         socket_dropped
         socket_echo
+        socket_gone
         socket_messages
         socket_orphans
         socket_soak

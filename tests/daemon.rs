@@ -256,6 +256,23 @@ fn failures_are_told() {
     }
 }
 
+/// Late failures too, though nobody reads what they say.
+#[test]
+fn missing_threads_are_told() {
+    let place = Place::new("threads");
+    place.config("thread = 1000");
+    // Each thread has a stack of 8 MiB.
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 2000000; exec \"$0\" config"])
+        .arg(env!("CARGO_BIN_EXE_skynet"))
+        .current_dir(&place.0)
+        .stdin(Stdio::null())
+        .output()
+        .expect("runs a shell");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!place.has_pid_file());
+}
+
 /// A file that somebody else has put in its place is not the node's to remove.
 #[test]
 fn another_nodes_file_stays() {

@@ -3,6 +3,7 @@
 //! written anew.
 
 use cbindgen::{Builder, Config};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -70,7 +71,16 @@ fn generate(name: &str, ffi: &str, abi: &[&str]) -> String {
         .unwrap_or_else(|e| panic!("{name}.h: {e}"));
     let mut text = Vec::new();
     bindings.write(&mut text);
-    String::from_utf8(text).expect("cbindgen writes UTF-8")
+    let text = String::from_utf8(text).expect("cbindgen writes UTF-8");
+    // cbindgen writes a trailer behind the include guard, where a second inclusion
+    // would define its functions again.
+    match &bindings.config.include_guard {
+        Some(guard) => {
+            let end = format!("\n#endif  /* {guard} */\n");
+            text.replacen(&end, "", 1) + &end
+        }
+        None => text,
+    }
 }
 
 #[test]
@@ -174,8 +184,10 @@ fn compile(header: &Path, compiler: &str, language: &str, standard: &str, more: 
         .args(["-x", language, standard, "-Wall", "-Wextra", "-Werror"])
         .args(more)
         // `static inline` helpers are there for others to use.
-        .args(["-Wno-unused-function", "-fsyntax-only", "-include"])
-        .arg(header)
+        .args(["-Wno-unused-function", "-fsyntax-only"])
+        // Twice, as when two other headers include it.
+        .args([OsStr::new("-include"), header.as_os_str()])
+        .args([OsStr::new("-include"), header.as_os_str()])
         .arg("/dev/null")
         .output()
         .unwrap_or_else(|e| panic!("{compiler}: {e}"));

@@ -58,7 +58,7 @@ on_client(struct skynet_context *ctx, void *ud, int type, int session, uint32_t 
 			break;
 		}
 	}
-	return 0;
+	return 0; /* msg is the node's to free */
 }
 
 static int
@@ -87,7 +87,7 @@ on_server(struct skynet_context *ctx, void *ud, int type, int session, uint32_t 
 			bench_fail(ctx, "the server's socket has an error");
 		break;
 	}
-	return 0;
+	return 0; /* msg is the node's to free */
 }
 
 static int

@@ -17,8 +17,9 @@ pub unsafe extern "C-unwind" fn daemon_init(pidfile: *const c_char) -> c_int {
     // SAFETY: as the caller says.
     let path = unsafe { optional(pidfile) }.unwrap_or_default();
     guard(1, || {
-        let started = daemon::begin(path).and_then(daemon::Starting::detach);
-        match started {
+        let begun =
+            daemon::begin(path).and_then(|starting| starting.detach().map(|()| starting.succeed()));
+        match begun {
             Ok(()) => 0,
             Err(error) => {
                 eprintln!("{error}");

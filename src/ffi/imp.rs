@@ -20,23 +20,29 @@ pub unsafe extern "C-unwind" fn skynet_start(config: *mut skynet_config) {
     let Some(config) = (unsafe { config.as_ref() }) else {
         return;
     };
-    // SAFETY: as the caller says.
-    let ended = unsafe {
-        start::start(&Config {
-            threads: usize::try_from(config.thread).unwrap_or(1).max(1),
-            harbor: config.harbor as u32,
-            profile: config.profile != 0,
-            daemon: optional(config.daemon),
-            module_path: optional(config.module_path).unwrap_or_default(),
-            bootstrap: optional(config.bootstrap).unwrap_or_default(),
-            logger: optional(config.logger),
-            log_service: optional(config.logservice).unwrap_or_default(),
-        })
-    };
-    if let Err(failure) = ended {
-        eprintln!("{failure}");
-        process::exit(1);
+    let ended = guard(None, || {
+        // SAFETY: as the caller says.
+        let config = unsafe {
+            Config {
+                threads: usize::try_from(config.thread).unwrap_or(1).max(1),
+                harbor: config.harbor as u32,
+                profile: config.profile != 0,
+                daemon: optional(config.daemon),
+                module_path: optional(config.module_path).unwrap_or_default(),
+                bootstrap: optional(config.bootstrap).unwrap_or_default(),
+                logger: optional(config.logger),
+                log_service: optional(config.logservice).unwrap_or_default(),
+            }
+        };
+        Some(start::start(&config))
+    });
+    match ended {
+        Some(Ok(())) => return,
+        Some(Err(failure)) => eprintln!("{failure}"),
+        // The panic has been reported.
+        None => eprintln!("the node ended by a panic"),
     }
+    process::exit(1);
 }
 
 /// A copy of a C string, which `skynet_free` frees; null without memory.

@@ -9,6 +9,7 @@
 //! proves that its predecessor is gone, takes the record over.
 
 use core::cell::Cell;
+use core::iter;
 use core::ptr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::compiler_fence;
@@ -334,5 +335,6 @@ pub(super) fn iterate() -> impl Iterator<Item = &'static Account> {
     PRIVATE
         .iter()
         .filter(|account| account.role() != Role::Free)
-        .chain([&UNINITIALISED])
+        // Not an array, whose iterator has a destructor: `for_each_usage`.
+        .chain(iter::once(&UNINITIALISED))
 }

@@ -6,9 +6,9 @@
 //! The reference's nodes hold the same lock.
 //!
 //! In this order: the file is locked, the process forks, the child leads a
-//! session of its own and writes its id into the file; when it has started, its
-//! standard streams become /dev/null, and only then does the parent, which waits,
-//! end with code 0. If the child ends before that, the parent ends with an error
+//! session of its own and writes its id into the file; its standard streams become
+//! /dev/null before its threads start, and after that the parent, which waits, ends
+//! with code 0. If the child ends before that, the parent ends with an error
 //! too, so who starts a daemon learns whether it runs. The lock is the child's,
 //! which has inherited it. The working directory stays.
 
@@ -23,14 +23,18 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
+/// What standard streams are in the background.
+const NULL: &CStr = c"/dev/null";
+const NO_NULL: &str = "Unable to open /dev/null";
+
 /// The pid file of this process. It stays open, and so locked, until the process
 /// removes it or ends.
 static HELD: Mutex<Option<PidFile>> = Mutex::new(None);
 
-/// A daemon that has not said yet that it started. Dropped before [`detach`], it
+/// A daemon that has not said yet that it started. Dropped without [`succeed`], it
 /// lets the process that started it wait for this one's end, and fail.
 ///
-/// [`detach`]: Starting::detach
+/// [`succeed`]: Starting::succeed
 #[derive(Debug)]
 pub struct Starting {
     tell: PipeWriter,
@@ -44,11 +48,15 @@ pub struct Starting {
 /// [`Error::Running`] if another node holds the file; [`Error::PidFile`] if it
 /// cannot be made, locked or written; [`Error::Io`] if there can be no process.
 pub fn begin(pid_file: &CStr) -> Result<Starting> {
+    open_standard_streams()?;
     let mut file = PidFile::lock(Path::new(OsStr::from_bytes(pid_file.to_bytes())))?;
-    let starting = fork()?;
-    file.write_id()?;
-    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-    Ok(starting)
+    let begun = fork().and_then(|starting| file.write_id().map(|()| starting));
+    match begun {
+        Ok(_) => *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(file),
+        // Still locked, so it is nobody else's. If it stays, it does no harm.
+        Err(_) => drop(fs::remove_file(&file.path)),
+    }
+    begun
 }
 
 /// Removes the pid file, if it is this process's or nobody has told this process of
@@ -69,15 +77,15 @@ pub fn end(pid_file: &CStr) -> Result<()> {
 }
 
 impl Starting {
-    /// Makes the standard streams /dev/null, and lets the process that started
-    /// this one end with code 0.
+    /// Makes the standard streams /dev/null.
     ///
     /// # Errors
     /// [`Error::Io`] if there is no /dev/null.
-    pub fn detach(mut self) -> Result<()> {
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    pub fn detach(&self) -> Result<()> {
+        let path = OsStr::from_bytes(NULL.to_bytes());
+        let null = OpenOptions::new().read(true).write(true).open(path);
         let null = null.map_err(|source| Error::Io {
-            what: String::from("Unable to open /dev/null"),
+            what: String::from(NO_NULL),
             source,
         })?;
         for stream in 0..=2 {
@@ -87,10 +95,31 @@ impl Starting {
                 return Err(Error::last_os(format!("Unable to dup2 {stream}")));
             }
         }
-        // If the other process is gone, there is nobody to tell.
-        let _ = self.tell.write_all(&[0]);
         Ok(())
     }
+
+    /// Lets the process that started this one end with code 0.
+    pub fn succeed(mut self) {
+        // If it is gone, there is nobody to tell.
+        let _ = self.tell.write_all(&[0]);
+    }
+}
+
+/// Gives /dev/null to standard streams that are closed. Else the pid file or the
+/// pipe to the starter would be among them, and be closed when they are replaced.
+fn open_standard_streams() -> Result<()> {
+    for stream in 0..=2 {
+        // SAFETY: asks about a number.
+        if unsafe { libc::fcntl(stream, libc::F_GETFD) } >= 0 {
+            continue;
+        }
+        // SAFETY: the path is a C string. The descriptor is the lowest that is
+        // free: this one.
+        if unsafe { libc::open(NULL.as_ptr(), libc::O_RDWR) } < 0 {
+            return Err(Error::last_os(NO_NULL));
+        }
+    }
+    Ok(())
 }
 
 /// Goes on in a child that leads a session of its own; this process waits for its
@@ -175,6 +204,9 @@ impl PidFile {
                 .is_at(path)
                 .map_err(|source| failure("lock", path, source))?
             {
+                // Whoever is refused from here on is not told what was left in it.
+                let emptied = locked.file.set_len(0);
+                emptied.map_err(|source| failure("write", path, source))?;
                 return Ok(locked);
             }
         }
@@ -190,13 +222,10 @@ impl PidFile {
         }
     }
 
-    /// Replaces what is in the file by this process's id.
+    /// Writes this process's id into the file, which is empty.
     fn write_id(&mut self) -> Result<()> {
         let id = format!("{}\n", process::id());
-        let written = self
-            .file
-            .set_len(0)
-            .and_then(|()| self.file.write_all(id.as_bytes()));
+        let written = self.file.write_all(id.as_bytes());
         written.map_err(|source| failure("write", &self.path, source))
     }
 }

@@ -338,11 +338,13 @@ impl Service {
         // an instance does nothing when it is dropped.
         unsafe { ptr::read(&raw const self.instance) }.release();
         let reserved = self.reserved.load(Ordering::Relaxed);
+        let (handle, messages) = (self.handle(), self.messages());
+        // Whoever drains the mailbox may free the service.
         if let Some(right) = self.mailbox.close() {
             drain(right);
         }
-        node::get().note_end(self.handle(), self.messages());
         if !reserved {
+            node::get().note_end(handle, messages);
             node::get().total_down();
         }
     }

@@ -143,11 +143,15 @@ fn run(config: &Config<'_>, starting: Option<daemon::Starting>) -> Result<(), Fa
         }
     }
 
-    // Late enough that whatever keeps a node from starting is seen and told.
-    if let Some(starting) = starting {
+    // Late enough that the errors of logger and bootstrap are seen, and before any
+    // service, or a program that it starts, writes to the starter's terminal.
+    if let Some(starting) = &starting {
         starting.detach()?;
     }
     let mut threads = Threads::start(config.threads, signals)?;
+    if let Some(starting) = starting {
+        starting.succeed();
+    }
     let did_not_start = |node: &node::Node| node.has_bootstrap_ended() && is_last(node.total());
     node.wait(None, |node| {
         node.total() == 0 || node.is_stopping() || did_not_start(node)

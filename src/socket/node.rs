@@ -158,9 +158,9 @@ pub fn interrupt() -> Result<()> {
     with(Server::interrupt).unwrap_or(Ok(()))
 }
 
-/// Whether any socket of the node is open, or about to be.
-pub fn has_sockets() -> bool {
-    with(Server::has_sockets).unwrap_or(false)
+/// Whether somebody is to poll the node's sockets: there are some, or a request.
+pub fn is_needed() -> bool {
+    with(Server::is_needed).unwrap_or(false)
 }
 
 /// Gives an event to its service. If that is gone, the socket is closed, as

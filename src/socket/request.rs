@@ -141,13 +141,19 @@ impl Requests {
         Ok(())
     }
 
+    /// Whether there are any that nobody has looked at. One relaxed load.
+    #[inline]
+    pub fn are_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Moves everything queued into `into`, which is empty.
     #[inline]
     pub fn take(&self, into: &mut VecDeque<Request>) {
         debug_assert!(into.is_empty());
         // A request that this look misses has notified, or will: there is
         // another look before the thread sleeps.
-        if self.waiting.load(Ordering::Relaxed) {
+        if self.are_waiting() {
             let mut queue = lock(&self.queue);
             self.waiting.store(false, Ordering::Relaxed);
             std::mem::swap(&mut *queue, into);

@@ -141,7 +141,11 @@ impl Poller {
         connection.told = true;
         connection.pause(self.poll.registry());
         connection.socket.lock().read_closed = true;
-        if let Some(source) = &connection.source {
+        // This would end the attempt to connect, and what was written would be lost:
+        // it is done when there is a connection.
+        if !matches!(connection.role, Role::Connecting { .. })
+            && let Some(source) = &connection.source
+        {
             source.shutdown(Shutdown::Read);
         }
         if hears == Hears::Close {
@@ -376,7 +380,11 @@ impl Poller {
             return;
         };
         connection.role = Role::Stream;
-        if !connection.told {
+        if connection.told {
+            if let Some(source) = &connection.source {
+                source.shutdown(Shutdown::Read);
+            }
+        } else {
             let text = peer.map_or(Text::Borrowed(""), |peer| peer.ip().to_string().into());
             let event = connection.event(What::Open { text, port: 0 });
             self.out.push_back(event);

@@ -118,6 +118,13 @@ impl Server {
         self.shared.table.count() > 0
     }
 
+    /// Whether there is anything to poll for: a socket, or a request, which may be
+    /// about one that is gone and wants an answer. Two relaxed loads.
+    #[inline]
+    pub fn is_needed(&self) -> bool {
+        self.has_sockets() || self.shared.requests.are_waiting()
+    }
+
     /// The server's time for statistics, if it has a clock of its own.
     pub fn tell_time(&self, now: u64) {
         self.shared.clock.tell(now);

@@ -45,7 +45,7 @@ settings() {
         word=${word//\$SCRATCH/$scratch}
         case $word in
             only=ours) ours=1 ;;
-            link=lua | needs=jemalloc) ;; # the reference has both
+            link=lua | needs=*) ;; # the reference has both
             env=*) environment+=("${word#*=}") ;;
             deadline=*) deadline=${word#*=} ;;
             exit=*) exit=${word#*=} ;;

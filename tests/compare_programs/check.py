@@ -28,7 +28,7 @@ def check(program, options, number):
         namespace.enter(stand_ins.addresses())
     root = options.keep / program.name if options.keep else Path(tempfile.mkdtemp(prefix="compare-"))
     client_tree = options.client_tree or options.left_tree or options.right_tree
-    lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path("lua"))
+    lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path(shutil.which("lua") or "lua"))
     clients = Clients(lua.resolve(), Side("client", lua, client_tree, options.programs))
     differ = options.left_tree is None or options.right_tree is None
     masks = Masks(program.masks, program.drop, differ)

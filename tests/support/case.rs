@@ -20,6 +20,9 @@ pub struct Case {
     pub lua: bool,
     /// Is about jemalloc.
     pub jemalloc: bool,
+    /// Is about the end of descriptors. Valgrind takes connections out of the queue
+    /// and throws them away then.
+    pub descriptors: bool,
     /// A variable of its environment, and what it is set to.
     environment: Option<(String, String)>,
     keys: BTreeMap<String, String>,
@@ -79,6 +82,7 @@ impl Case {
             deadline: Duration::from_secs(60),
             lua: false,
             jemalloc: false,
+            descriptors: false,
             environment: None,
             keys: BTreeMap::new(),
         };
@@ -91,7 +95,10 @@ impl Case {
             match key {
                 "only" => (),
                 "link" => case.lua = value == "lua",
-                "needs" => case.jemalloc = value == "jemalloc",
+                "needs" => {
+                    case.jemalloc = value == "jemalloc";
+                    case.descriptors = value == "descriptors";
+                }
                 "env" => {
                     let (name, value) = value.split_once('=').expect("env=NAME=VALUE");
                     case.environment = Some((name.to_owned(), value.to_owned()));
@@ -106,6 +113,11 @@ impl Case {
         }
         case.keys.insert("bootstrap".to_owned(), bootstrap);
         case
+    }
+
+    /// Whether valgrind runs here, and has no use for this test.
+    pub fn is_left_out(&self) -> bool {
+        super::MEMCHECK && (self.jemalloc || self.descriptors)
     }
 
     /// The value of a key of the config, or nothing.

@@ -32,7 +32,7 @@ const MEMCHECK: bool = cfg!(feature = "system-malloc");
 /// Runs a program with each way of linking.
 pub fn run_program(name: &str) {
     for case in Case::all("programs", name) {
-        if case.lua && !cfg!(feature = "standalone") || case.jemalloc && MEMCHECK {
+        if case.lua && !cfg!(feature = "standalone") || case.is_left_out() {
             continue;
         }
         for link in toolchain::LINKS {
@@ -49,7 +49,7 @@ pub fn run_program(name: &str) {
 pub fn run_service(name: &str) {
     for case in Case::all("services", name) {
         let scratch = scratch(&format!("{name}.{}", case.number));
-        if case.jemalloc && MEMCHECK {
+        if case.is_left_out() {
             continue;
         }
         if MEMCHECK {
@@ -117,6 +117,10 @@ fn checked(program: &Path) -> Command {
         .args(["--leak-check=full", "--errors-for-leak-kinds=definite"])
         // Not those that are reached through their middle, as hash tables are.
         .arg("--show-leak-kinds=definite")
+        .arg(format!(
+            "--suppressions={}",
+            case::root().join("valgrind.supp").display()
+        ))
         .arg(program);
     command
 }

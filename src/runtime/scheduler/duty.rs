@@ -12,8 +12,8 @@
 //! having polled for a while has the stand-in take it. The stand-in gives
 //! it up when what it delivered has woken a worker.
 //!
-//! Nobody on duty and nobody watching happens only while there are no sockets:
-//! whoever makes one while the duty is free sees to a watcher as well.
+//! Nobody on duty and nobody watching happens only while there are no sockets and
+//! no requests: whoever makes one while the duty is free sees to a watcher as well.
 
 use super::Workers;
 use super::idle::Idle;
@@ -90,9 +90,9 @@ impl Duty {
         }
     }
 
-    /// Goes on duty, if nobody is and there are sockets.
+    /// Goes on duty, if nobody is and there is something to poll for.
     pub(super) fn take(&self, index: usize) -> bool {
-        self.is_free() && sockets::has_sockets() && self.claim(index)
+        self.is_free() && sockets::is_needed() && self.claim(index)
     }
 
     /// The part of [`take`](Self::take) that excludes others. Whoever has it looks
@@ -163,7 +163,7 @@ impl Duty {
         let polls = self.polls();
         if polls != last.polls {
             *last = Seen::new(polls);
-        } else if last.since.elapsed() >= NEGLECTED && self.is_free() && sockets::has_sockets() {
+        } else if last.since.elapsed() >= NEGLECTED && self.is_free() && sockets::is_needed() {
             self.hand_over();
         }
     }
@@ -214,10 +214,11 @@ pub(super) fn interrupt() {
 }
 
 impl Workers {
-    /// To be called by a worker before it runs services, if it was on duty or may
-    /// have opened the first socket: sees to it that somebody watches.
+    /// To be called by a worker before it runs services, if it was on duty, or may
+    /// have opened the first socket or made the first request: sees to it that
+    /// somebody watches.
     pub(super) fn back_up(&self) {
-        if !self.duty.is_free() || !sockets::has_sockets() {
+        if !self.duty.is_free() || !sockets::is_needed() {
             return;
         }
         if self.idle.lacks_sentinel() {
@@ -257,16 +258,20 @@ impl Workers {
 
     /// Whether sockets wait, and neither a worker nor a sentinel will see to them.
     fn needs_stand_in(&self) -> bool {
-        sockets::has_sockets() && self.duty.is_unattended(&self.idle)
+        sockets::is_needed() && self.duty.is_unattended(&self.idle)
     }
 
     /// Polls until a worker can do it.
     fn poll_as_stand_in(&self) {
         let mut goes_on = true;
         while goes_on && !self.is_quitting() {
-            goes_on = match self.duty.poll(None, &mut || {}) {
+            // Asked before anything goes out: the only worker does not sleep any more
+            // when it has been woken.
+            let mut all_run = false;
+            let woken = &mut || all_run = self.idle.none_asleep();
+            goes_on = match self.duty.poll(None, woken) {
                 // Whoever was woken takes the duty when it has nothing to run.
-                Polled::Delivered => self.idle.none_asleep(),
+                Polled::Delivered => all_run,
                 Polled::Nothing => true,
                 Polled::Over => return,
             };

@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::time::{Duration, Instant};
 
-/// Slices between two looks at the injector.
+/// Slices between two looks at the injector; after a long one comes another.
 const INJECTOR_PERIOD: u32 = 8;
 /// Slices between two looks at the sockets.
 const SOCKETS_PERIOD: u32 = 32;
@@ -50,6 +50,8 @@ pub(crate) struct Worker {
     queue: Queue,
     slices: Cell<u32>,
     slot_runs: Cell<u32>,
+    /// The last slice was [`LONG`]: who waits in the injector has waited enough.
+    was_long: Cell<bool>,
 }
 
 /// Gives a runnable mailbox to the worker that this thread is; it comes back on
@@ -100,6 +102,7 @@ impl Worker {
             queue,
             slices: Cell::new(0),
             slot_runs: Cell::new(0),
+            was_long: Cell::new(false),
         }
     }
 
@@ -173,7 +176,12 @@ impl Worker {
 
     #[inline]
     fn execute(&self, runnable: Runnable, weight: i32) {
-        if let Outcome::More(runnable) = run_slice(runnable, weight, &self.shared().monitor) {
+        let began = cpu::last();
+        let outcome = run_slice(runnable, weight, &self.shared().monitor);
+        // Without a profile nobody reads the clock, and no slice is long.
+        let took = Duration::from_nanos(cpu::last().saturating_sub(began));
+        self.was_long.set(took >= LONG);
+        if let Outcome::More(runnable) = outcome {
             let alone = self.queue.is_empty() && self.shared().slot.is_empty();
             self.queue.push(runnable);
             if !alone {
@@ -190,7 +198,7 @@ impl Worker {
         if slices.is_multiple_of(SOCKETS_PERIOD) {
             self.glance_at_sockets();
         }
-        if slices.is_multiple_of(INJECTOR_PERIOD)
+        if (self.was_long.take() || slices.is_multiple_of(INJECTOR_PERIOD))
             && let Some(runnable) = self.queue.take_from(&self.scheduler.injector)
         {
             return Some(runnable);
@@ -283,8 +291,15 @@ impl Worker {
     /// Looks at the sockets without waiting, if nobody else does.
     fn glance_at_sockets(&self) {
         let duty = &self.workers.duty;
-        if duty.take(self.index) && duty.poll(Some(Duration::ZERO), &mut || {}) != Polled::Over {
+        if !duty.take(self.index) {
+            return;
+        }
+        let mut polled = Polled::Nothing;
+        cpu::uncharged(|| polled = duty.poll(Some(Duration::ZERO), &mut || {}));
+        if polled != Polled::Over {
             duty.leave();
+            // The stand-in may have found the duty taken, and gone to rest.
+            self.workers.back_up();
         }
     }
 

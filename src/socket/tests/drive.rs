@@ -55,6 +55,12 @@ fn smoke() {
     server.close(id).unwrap();
     assert_eq!(drain(&server), [format!("close {id}")]);
     assert!(!server.has_sockets());
+    // A request is a reason to poll, though there is no socket to poll for.
+    assert!(!server.is_needed());
+    server.start(OWNER, id).unwrap();
+    assert!(server.is_needed());
+    assert_eq!(drain(&server), [format!("error {id} invalid socket")]);
+    assert!(!server.is_needed());
     server.exit().unwrap();
     assert_eq!(drive(&server, None).0, Driven::Exit);
 }

@@ -81,6 +81,28 @@ static void closed(void) {
     close(listener);
 }
 
+// A connection that is closed before it is there brings what was sent all the same.
+// Its way is long: the listener's queue is full.
+static void closed_on_its_way(void) {
+    int port, listener = peer_bind(SOCK_STREAM, "127.0.0.1", &port);
+    CHECK(listen(listener, 0) == 0);
+    int first = peer_connect("127.0.0.1", port);
+    int id = named(socket_server_connect(node.server, 0xe6, "127.0.0.1", port), "on its way");
+    settle(&node);
+    CHECK(send_text(node.server, id, "here I am") == 0);
+    socket_server_close(node.server, 0xe6, id);
+    show(&node, id);
+    close(peer_accept(listener));
+    int peer = peer_accept(listener);
+    peer_expect(&node, peer, "here I am");
+    peer_say_end(&node, "the peer", peer);
+    show_rest(&node, id);
+    show_info(node.server, id);
+    close(first);
+    close(peer);
+    close(listener);
+}
+
 // What is sent behind a close does not keep the socket open.
 static void behind_a_close(void) {
     int port, listener = node_listen(&node, 0xe5, "127.0.0.1", &port);
@@ -117,6 +139,7 @@ int main(int argc, char **argv) {
     sent_at_once();
     refused();
     closed();
+    closed_on_its_way();
     behind_a_close();
     node_close(&node);
     return 0;

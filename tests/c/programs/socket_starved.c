@@ -1,6 +1,6 @@
 // No descriptors left: nobody who connects is sent away. The owner of the listener is
 // told once, and when there are descriptors again, all are accepted by itself.
-// ctest: only=ours
+// ctest: only=ours needs=descriptors
 #include "sockets.h"
 
 #include <sys/resource.h>
