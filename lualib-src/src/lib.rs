@@ -37,14 +37,15 @@ mod callback;
 mod client;
 mod command;
 mod core;
-mod netpack;
 mod crypt;
 mod md5;
 mod memory;
 mod mongo;
+mod netpack;
 mod send;
 mod seri;
 mod socketdriver;
+mod sproto;
 mod strings;
 mod trace;
 
@@ -70,4 +71,5 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
     ),
+    (c"sproto.core", sproto::luaopen_sproto_core),
 ];

@@ -52,6 +52,20 @@ local expected = {
     ["skynet.datacenter"] = {
         ["function"] = "get set wait",
     },
+    ["sproto"] = {
+        ["function"] = "decode default encode exist_proto exist_type host new pack parse pdecode pencode queryproto " ..
+            "request_decode request_encode response_decode response_encode sharenew unpack",
+    },
+    ["sproto.core"] = {
+        ["function"] = "decode default deleteproto dumpproto encode loadproto newproto pack protocol querytype " ..
+            "saveproto unpack",
+    },
+    ["sprotoparser"] = {
+        ["function"] = "dump parse",
+    },
+    ["sprotoloader"] = {
+        ["function"] = "load register save",
+    },
     ["skynet.core"] = {
         ["function"] = "addresscommand callback command error genid harbor hpc intcommand now pack packstring redirect " ..
             "send tostring trace trash unpack",
