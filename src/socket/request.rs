@@ -77,6 +77,9 @@ pub enum Manner {
     AtOnce,
 }
 
+/// Requests that an empty queue may keep room for. More is given back.
+const KEEP: usize = 256;
+
 /// The polling thread runs, and will look for requests before it sleeps.
 const AWAKE: u8 = 0;
 /// It is in the operating system's hands, or about to be, and has to be woken.
@@ -154,6 +157,9 @@ impl Requests {
         // A request that this look misses has notified, or will: there is
         // another look before the thread sleeps.
         if self.are_waiting() {
+            if into.capacity() > KEEP {
+                *into = VecDeque::new();
+            }
             let mut queue = lock(&self.queue);
             self.waiting.store(false, Ordering::Relaxed);
             std::mem::swap(&mut *queue, into);

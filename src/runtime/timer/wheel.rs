@@ -93,8 +93,6 @@ pub struct Wheel<T> {
     /// Bit `i` is set when level `i` holds entries.
     occupied: u16,
     levels: Box<[Level<T>]>,
-    /// The slot being moved down, empty otherwise.
-    moving: Bucket<T>,
 }
 
 impl<T> Wheel<T> {
@@ -108,7 +106,6 @@ impl<T> Wheel<T> {
             tick,
             occupied: 0,
             levels: (0..LEVELS).map(|_| level()).collect(),
-            moving: Bucket::new(),
         }
     }
 
@@ -144,11 +141,11 @@ impl<T> Wheel<T> {
                 self.take(level, slot, due);
                 return true;
             }
-            let mut moving = mem::replace(&mut self.moving, Bucket::new());
+            // Its memory goes back: the slot's turn comes again after a whole round.
+            let mut moving = Bucket::new();
             self.take(level, slot, &mut moving);
             self.tick = start;
             moving.drain_entries(|entry| self.insert(entry.tick, entry.item));
-            self.moving = moving;
         }
         self.tick = self.tick.max(now);
         false
@@ -345,7 +342,7 @@ mod tests {
         }
         assert_eq!(pop_all(&mut wheel, 4_000_000).len(), 40_000);
         let buckets = wheel.levels.iter().flat_map(|level| &level.slots);
-        for bucket in buckets.chain([&wheel.moving]) {
+        for bucket in buckets {
             assert!(bucket.open.capacity() <= KEEP && bucket.full.capacity() <= KEEP);
         }
     }
