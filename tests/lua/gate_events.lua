@@ -3,6 +3,16 @@
 
 local skynet = require "skynet.manager"
 
+-- Lines go out in one piece: the logger writes to the same place.
+local function print(...)
+    local words = table.pack(...)
+    for i = 1, words.n do
+        words[i] = tostring(words[i])
+    end
+    io.write(table.concat(words, "\t") .. "\n")
+    io.stdout:flush()
+end
+
 local role, port, header = ...
 
 skynet.register_protocol { name = "text", id = skynet.PTYPE_TEXT, pack = tostring, unpack = skynet.tostring }

@@ -318,6 +318,6 @@ skynet.start(function()
             print(name .. ": " .. tostring(err))
         end
     end
-    print(failed == 0 and "passed" or "failed")
+    io.stdout:write(failed == 0 and "passed\n" or "failed\n")
     skynet.abort()
 end)

@@ -3,6 +3,16 @@
 local skynet = require "skynet.manager"
 local socket = require "skynet.socket"
 
+-- Lines go out in one piece: the logger writes to the same place.
+local function print(...)
+    local words = table.pack(...)
+    for i = 1, words.n do
+        words[i] = tostring(words[i])
+    end
+    io.write(table.concat(words, "\t") .. "\n")
+    io.stdout:flush()
+end
+
 local check = {}
 
 --- How long an event may take, in hundredths of a second.

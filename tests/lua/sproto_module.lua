@@ -7,6 +7,16 @@ local sproto = require "sproto"
 local sprotoparser = require "sprotoparser"
 local sprotoloader = require "sprotoloader"
 
+-- Lines go out in one piece: the logger writes to the same place.
+local function print(...)
+    local words = table.pack(...)
+    for i = 1, words.n do
+        words[i] = tostring(words[i])
+    end
+    io.write(table.concat(words, "\t") .. "\n")
+    io.stdout:flush()
+end
+
 local SCHEMA <const> = [[
 # Every kind of field.
 .package { type 0 : integer session 1 : integer ud 2 : string }

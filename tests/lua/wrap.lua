@@ -107,6 +107,6 @@ end
 
 real.start(function()
     local ok, err = xpcall(run, debug.traceback)
-    print(ok and "passed" or err)
+    io.stdout:write((ok and "passed" or tostring(err)) .. "\n")
     real.abort()
 end)
