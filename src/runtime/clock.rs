@@ -98,7 +98,14 @@ impl Clock {
     /// coarse clock would be faster to read, but can be behind by more than a
     /// tick on a busy virtual machine.
     pub(super) fn nanos(&self) -> u64 {
-        cpu::wall_ns() - self.origin + self.fraction
+        // For loom time stands still: a model takes its turns again and again, and
+        // they must not depend on when.
+        let now = if cfg!(loom) {
+            self.origin
+        } else {
+            cpu::wall_ns()
+        };
+        now - self.origin + self.fraction
     }
 
     /// How long it is until `tick` begins.
