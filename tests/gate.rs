@@ -31,7 +31,8 @@ impl Node {
         let config = scratch.join("config");
         let text = format!(
             "thread = 2\nharbor = 0\nstart = 'gate_events'\nport = {port}\nheader = '{header}'\n\
-             luaservice = './service/?.lua;./tests/lua/?.lua'\n"
+             luaservice = './service/?.lua;./tests/lua/?.lua'\n\
+             lua_path = './lualib/?.lua;./tests/lua/?.lua'\n"
         );
         fs::write(&config, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_skynet"))

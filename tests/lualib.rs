@@ -30,7 +30,8 @@ fn run(name: &str, config: &str) -> Outcome {
 fn passes(name: &str) {
     let config = format!(
         "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n"
+         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
+         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n"
     );
     let outcome = run(name, &config);
     let passed = outcome.stdout.lines().any(|line| line == "passed");

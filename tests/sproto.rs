@@ -21,7 +21,8 @@ fn run(name: &str) -> Outcome {
     let file = scratch.join("config");
     let config = format!(
         "thread = 1\nharbor = 0\nbootstrap = \"snlua {name}\"\n\
-         luaservice = \"./tests/lua/?.lua\"\n"
+         luaservice = \"./tests/lua/?.lua\"\n\
+         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n"
     );
     fs::write(&file, config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));

@@ -12,7 +12,8 @@ use std::slice;
 
 use mlua_sys::*;
 
-use crate::core::check_version;
+use crate::library;
+use crate::object;
 use crate::strings::push_bytes;
 use format::{MIN_SIZE, Reader};
 use output::Output;
@@ -58,31 +59,14 @@ const META_METHODS: [(&CStr, lua_CFunction); 3] = [
 pub unsafe extern "C-unwind" fn luaopen_bson(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; three slots are used.
     unsafe {
-        check_version(L);
+        library::push(L, &FUNCTIONS);
         kinds::identify(L);
-        lua_createtable(L, 0, (FUNCTIONS.len() + CONSTANTS.len()) as c_int);
-        set_functions(L, &FUNCTIONS);
         for (name, kind) in CONSTANTS {
             push_bytes(L, &[0, kind]);
             lua_setfield(L, -2, name.as_ptr());
         }
     }
     1
-}
-
-/// Adds functions to the table on top of the stack.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a
-/// destructor. One slot is used.
-unsafe fn set_functions(L: *mut lua_State, functions: &[(&CStr, lua_CFunction)]) {
-    for (name, function) in functions {
-        // SAFETY: the caller's promise.
-        unsafe {
-            lua_pushcclosure(L, *function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
-    }
 }
 
 /// What `bson.type` calls a kind of special strings.
@@ -141,9 +125,9 @@ unsafe fn push_document(L: *mut lua_State, output: *mut Output) -> c_int {
         place.copy_from_nonoverlapping((*output).bytes().as_ptr(), size);
         std::mem::take(&mut *output);
         if luaL_newmetatable(L, DOCUMENT.as_ptr()) != 0 {
-            set_functions(L, &META_METHODS);
+            library::add(L, &META_METHODS);
             lua_createtable(L, 0, METHODS.len() as c_int);
-            set_functions(L, &METHODS);
+            library::add(L, &METHODS);
             lua_setfield(L, -2, c"__index".as_ptr());
         }
         lua_setmetatable(L, -2);
@@ -157,7 +141,7 @@ unsafe extern "C-unwind" fn encode(L: *mut lua_State) -> c_int {
     unsafe {
         luaL_checktype(L, 1, LUA_TTABLE);
         lua_settop(L, 1);
-        let output = encode::push_output(L);
+        let output = object::push::<Output>(L);
         lua_pushvalue(L, 1);
         encode::table(L, output);
         push_document(L, output)
@@ -173,7 +157,7 @@ unsafe extern "C-unwind" fn encode_order(L: *mut lua_State) -> c_int {
             return luaL_error(L, c"Invalid ordered dict".as_ptr());
         }
         luaL_checkstack(L, 16, std::ptr::null());
-        let output = encode::push_output(L);
+        let output = object::push::<Output>(L);
         encode::ordered(L, output, count);
         push_document(L, output)
     }

@@ -12,6 +12,7 @@ use std::os::fd::{IntoRawFd, RawFd};
 
 use mlua_sys::*;
 
+use crate::library;
 use stdin::Next;
 
 /// What `recv` reads at once at most. Bytes.
@@ -41,12 +42,7 @@ pub unsafe extern "C-unwind" fn luaopen_client_socket(L: *mut lua_State) -> c_in
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which two are used. Nothing on this frame has a destructor.
     unsafe {
-        crate::core::check_version(L);
-        lua_createtable(L, 0, FUNCTIONS.len() as c_int);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
     }
     1
 }

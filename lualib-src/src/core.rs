@@ -6,6 +6,7 @@ use mlua_sys::*;
 use skynet_abi::malloc::skynet_free;
 use skynet_abi::{skynet_context, skynet_now};
 
+use crate::library;
 use crate::{callback, command, send, seri, trace};
 
 /// Where snlua leaves the service, in the registry of its Lua state.
@@ -44,54 +45,25 @@ const PLAIN_FUNCTIONS: [(&CStr, lua_CFunction); 5] = [
 /// under `skynet_context`; without it a Lua error is raised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn luaopen_skynet_core(L: *mut lua_State) -> c_int {
-    let functions = SERVICE_FUNCTIONS.len() + PACK_FUNCTIONS.len() + PLAIN_FUNCTIONS.len();
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which three are used. Nothing on this frame has a destructor.
     unsafe {
-        check_version(L);
-        lua_createtable(L, 0, functions as c_int);
-
-        push_context(L);
-        for (name, function) in SERVICE_FUNCTIONS {
-            lua_pushvalue(L, -1);
-            lua_pushcclosure(L, function, 1);
-            lua_setfield(L, -3, name.as_ptr());
-        }
-        lua_settop(L, -2);
-
+        library::push(L, &PLAIN_FUNCTIONS);
+        library::add_for_service(L, &SERVICE_FUNCTIONS);
         for (name, function) in PACK_FUNCTIONS {
             lua_pushstring(L, seri::PAIRS_KEY.as_ptr());
             lua_pushcclosure(L, function, 1);
-            lua_setfield(L, -2, name.as_ptr());
-        }
-        for (name, function) in PLAIN_FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
             lua_setfield(L, -2, name.as_ptr());
         }
     }
     1
 }
 
-/// What `luaL_checkversion` compares: the version of the declarations, 5.5, and the
-/// widths of an integer and of a float.
-const LUA_VERSION: lua_Number = 505.0;
-const LUAL_NUMSIZES: usize = size_of::<lua_Integer>() * 16 + size_of::<lua_Number>();
-
-/// Raises a Lua error if this is a Lua of another version or build.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a
-/// destructor.
-pub(crate) unsafe fn check_version(L: *mut lua_State) {
-    // SAFETY: the caller's promise.
-    unsafe { luaL_checkversion_(L, LUA_VERSION, LUAL_NUMSIZES) }
-}
-
 /// Pushes the service that the state belongs to, for functions to have as
 /// upvalue; a Lua error if it has none. One slot is used.
 ///
 /// # Safety
-/// As [`check_version`].
+/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
 pub(crate) unsafe fn push_context(L: *mut lua_State) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_int};
 
 use mlua_sys::*;
 
-use crate::core::check_version;
+use crate::library;
 use crate::strings::{check_array, check_bytes, push_bytes, push_filled};
 use block::{BLOCK, Padding};
 use text::Invalid;
@@ -45,12 +45,7 @@ const PADDING_NAMES: [&CStr; 2] = [c"iso7816_4", c"pkcs7"];
 pub unsafe extern "C-unwind" fn luaopen_skynet_crypt(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; three slots are used.
     unsafe {
-        check_version(L);
-        lua_createtable(L, 0, FUNCTIONS.len() as c_int + 1);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
         lua_createtable(L, 0, PADDING_NAMES.len() as c_int);
         for (number, name) in PADDING_NAMES.iter().enumerate() {
             lua_pushinteger(L, number as lua_Integer);

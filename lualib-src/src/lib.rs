@@ -11,8 +11,7 @@
 //!   `skynet/core.so` serves `require "skynet.core"` alone, a copy named
 //!   `skynet.so` serves every `skynet.` module of the table.
 //!
-//! What [`MODULES`] does not list (`skynet.crypt`, `sproto.core` and the other
-//! modules that the reference builds) is no part of this crate, and loads from
+//! What [`MODULES`] does not list is no part of this crate, and loads from
 //! `lua_cpath` like any module of a third party. With some modules from here and
 //! some from there, use names like `skynet/core.so`: Lua looks into the first
 //! `skynet.so` alone.
@@ -38,10 +37,12 @@ mod client;
 mod command;
 mod core;
 mod crypt;
+mod library;
 mod md5;
 mod memory;
 mod mongo;
 mod netpack;
+mod object;
 mod send;
 mod seri;
 mod socketdriver;

@@ -7,8 +7,8 @@ use mlua_sys::*;
 
 mod stream;
 
-use crate::core::check_version;
 use crate::crypt::{digest, random_bytes};
+use crate::library;
 use crate::strings::{check_bytes, push_bytes, push_filled};
 use stream::{MAX_SEED, Seed};
 
@@ -40,12 +40,7 @@ const INFORMATION: [(&CStr, &CStr); 3] = [
 pub unsafe extern "C-unwind" fn luaopen_md5_core(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; two slots are used.
     unsafe {
-        check_version(L);
-        lua_createtable(L, 0, (FUNCTIONS.len() + INFORMATION.len()) as c_int);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
         for (name, text) in INFORMATION {
             lua_pushstring(L, text.as_ptr());
             lua_setfield(L, -2, name.as_ptr());

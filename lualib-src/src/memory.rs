@@ -9,7 +9,7 @@ use skynet_abi::malloc_hook::{
     malloc_memory_block, malloc_used_memory, memory_info_dump,
 };
 
-use crate::core::check_version;
+use crate::library;
 
 const FUNCTIONS: [(&CStr, lua_CFunction); 10] = [
     (c"total", total),
@@ -41,12 +41,7 @@ const STATISTICS: [&CStr; 5] = [
 pub unsafe extern "C-unwind" fn luaopen_skynet_memory(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; two slots are used.
     unsafe {
-        check_version(L);
-        lua_createtable(L, 0, FUNCTIONS.len() as c_int);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
     }
     1
 }

@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_int};
 use mlua_sys::*;
 
 use crate::bson::document;
-use crate::core::check_version;
+use crate::library;
 use crate::strings::{check_bytes, push_filled};
 use message::{Fault, HEAD};
 
@@ -23,12 +23,7 @@ const FUNCTIONS: [(&CStr, lua_CFunction); 3] =
 pub unsafe extern "C-unwind" fn luaopen_skynet_mongo_driver(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; two slots are used.
     unsafe {
-        check_version(L);
-        lua_createtable(L, 0, FUNCTIONS.len() as c_int);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
     }
     1
 }

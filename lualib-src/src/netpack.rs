@@ -20,10 +20,9 @@ use skynet_abi::socket::{
     skynet_socket_message,
 };
 
+use crate::library;
+use crate::object::{self, Object};
 use frames::{Frame, Frames, OutOfMemory, Read, Storage};
-
-/// The name of the queues' metatable.
-const QUEUE: &CStr = c"skynet.netpack.queue";
 
 const FUNCTIONS: [(&CStr, lua_CFunction); 4] = [
     (c"pop", pop),
@@ -55,12 +54,7 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_netpack(L: *mut lua_State) -> c_i
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which eight are used. Nothing on this frame has a destructor.
     unsafe {
-        crate::core::check_version(L);
-        lua_createtable(L, 0, FUNCTIONS.len() as c_int + 1);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
         for kind in KINDS {
             lua_pushstring(L, kind.as_ptr());
         }
@@ -121,49 +115,24 @@ impl Drop for Block {
 
 type Queue = Frames<Block>;
 
-/// Makes a queue: a userdata with a finaliser.
-unsafe extern "C-unwind" fn new_queue(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; three slots are used. The metatable comes first, so
-    // that nothing can fail between the queue's birth and its finaliser. Lua
-    // aligns userdata for a pointer, which is all a queue needs.
-    unsafe {
-        if luaL_newmetatable(L, QUEUE.as_ptr()) != 0 {
-            lua_pushcclosure(L, collect, 0);
-            lua_setfield(L, -2, c"__gc".as_ptr());
-        }
-        let place = lua_newuserdatauv(L, size_of::<Queue>(), 0).cast::<Queue>();
-        place.write(Queue::default());
-        lua_rotate(L, -2, 1);
-        lua_setmetatable(L, -2);
-    }
-    1
+impl Object for Queue {
+    const NAME: &'static CStr = c"skynet.netpack.queue";
 }
 
-/// A queue's finaliser. It leaves an empty queue behind, because finalisers of
-/// other objects may still clear it.
-unsafe extern "C-unwind" fn collect(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; queue's result is used for this statement only.
-    unsafe {
-        if let Some(queue) = queue(L) {
-            std::mem::take(queue);
-        }
-    }
-    0
+/// Makes a queue.
+unsafe extern "C-unwind" fn new_queue(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua.
+    unsafe { object::push::<Queue>(L) };
+    1
 }
 
 /// The queue in argument 1, if it is one.
 ///
 /// # Safety
-/// The reference is not used beside another one to the same argument, nor after
-/// argument 1 has left the stack.
+/// As [`object::test`].
 unsafe fn queue<'a>(L: *mut lua_State) -> Option<&'a mut Queue> {
-    // SAFETY: only new_queue gives this metatable, to a userdata with a Queue in
-    // it; the stack keeps it alive, and a Lua state runs on one thread.
-    unsafe {
-        luaL_testudata(L, 1, QUEUE.as_ptr())
-            .cast::<Queue>()
-            .as_mut()
-    }
+    // SAFETY: the caller's promise.
+    unsafe { object::test(L, 1) }
 }
 
 /// As [`queue`]; a Lua error if the argument is anything else but nil.

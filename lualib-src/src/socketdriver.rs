@@ -16,6 +16,7 @@ mod open;
 mod send;
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::hint::unreachable_unchecked;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -28,10 +29,9 @@ use skynet_abi::socket::{
 };
 
 use crate::core::context;
+use crate::library;
+use crate::object::{self, Object};
 use buffer::{Block, Buffer};
-
-/// The name of the buffers' metatable.
-const BUFFER: &CStr = c"skynet.socketdriver.buffer";
 
 /// Functions that act for a service; it is their upvalue.
 const SERVICE_FUNCTIONS: [(&CStr, lua_CFunction); 15] = [
@@ -78,20 +78,8 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_socketdriver(L: *mut lua_State) -
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which three are used. Nothing on this frame has a destructor.
     unsafe {
-        crate::core::check_version(L);
-        let count = SERVICE_FUNCTIONS.len() + PLAIN_FUNCTIONS.len();
-        lua_createtable(L, 0, count as c_int);
-        crate::core::push_context(L);
-        for (name, function) in SERVICE_FUNCTIONS {
-            lua_pushvalue(L, -1);
-            lua_pushcclosure(L, function, 1);
-            lua_setfield(L, -3, name.as_ptr());
-        }
-        lua_settop(L, -2);
-        for (name, function) in PLAIN_FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &PLAIN_FUNCTIONS);
+        library::add_for_service(L, &SERVICE_FUNCTIONS);
     }
     1
 }
@@ -195,49 +183,31 @@ unsafe extern "C-unwind" fn shutdown(L: *mut lua_State) -> c_int {
     unsafe { request(L, skynet_socket_shutdown) }
 }
 
-/// `buffer()`: an empty buffer.
-unsafe extern "C-unwind" fn new_buffer(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; three slots are used. The metatable comes first, so
-    // that nothing can fail between the buffer's birth and its finaliser. Lua
-    // aligns userdata for a pointer, which is all a Buffer needs.
-    unsafe {
-        if luaL_newmetatable(L, BUFFER.as_ptr()) != 0 {
-            lua_pushcclosure(L, collect, 0);
-            lua_setfield(L, -2, c"__gc".as_ptr());
-        }
-        let place = lua_newuserdatauv(L, size_of::<Buffer>(), 0).cast::<Buffer>();
-        place.write(Buffer::default());
-        lua_rotate(L, -2, 1);
-        lua_setmetatable(L, -2);
-    }
-    1
+impl Object for Buffer {
+    const NAME: &'static CStr = c"skynet.socketdriver.buffer";
 }
 
-/// A buffer's finaliser. It leaves an empty buffer behind, so that a program
-/// that calls it by hand does no harm.
-unsafe extern "C-unwind" fn collect(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; check_buffer's result is used for this statement only.
-    unsafe {
-        std::mem::take(check_buffer(L));
-    }
-    0
+/// `buffer()`: an empty buffer.
+unsafe extern "C-unwind" fn new_buffer(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua.
+    unsafe { object::push::<Buffer>(L) };
+    1
 }
 
 /// The buffer in argument 1; a Lua error if it is none.
 ///
 /// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a
-/// destructor. The reference is not used beside another one to the same
-/// argument, nor after argument 1 has left the stack.
+/// As [`object::test`]; nothing on the caller's frames has a destructor.
 unsafe fn check_buffer<'a>(L: *mut lua_State) -> &'a mut Buffer {
-    // SAFETY: only new_buffer gives this metatable, to a userdata with a Buffer
-    // in it; the stack keeps it alive, and a Lua state runs on one thread.
+    // SAFETY: the caller's promise; luaL_error does not return.
     unsafe {
-        let buffer = luaL_testudata(L, 1, BUFFER.as_ptr()).cast::<Buffer>();
-        if buffer.is_null() {
-            luaL_error(L, c"need buffer object at param 1".as_ptr());
+        match object::test(L, 1) {
+            Some(buffer) => buffer,
+            None => {
+                luaL_error(L, c"need buffer object at param 1".as_ptr());
+                unreachable_unchecked()
+            }
         }
-        &mut *buffer
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use mlua_sys::*;
 
+use crate::library;
 use decode::{Decoder, Malformed, Target};
 use encode::Encoder;
 use schema::{Container, Kind, Schema, Type};
@@ -79,15 +80,10 @@ pub unsafe extern "C-unwind" fn luaopen_sproto_core(L: *mut lua_State) -> c_int 
     // SAFETY: Lua calls this with a valid state and LUA_MINSTACK free slots, of
     // which four are used. Nothing on this frame has a destructor.
     unsafe {
-        crate::core::check_version(L);
         luaL_newmetatable(L, BUFFER.as_ptr());
         lua_pushcclosure(L, free_buffer, 0);
         lua_setfield(L, -2, c"__gc".as_ptr());
-        lua_createtable(L, 0, (FUNCTIONS.len() + WRITERS.len()) as c_int);
-        for (name, function) in FUNCTIONS {
-            lua_pushcclosure(L, function, 0);
-            lua_setfield(L, -2, name.as_ptr());
-        }
+        library::push(L, &FUNCTIONS);
         for (name, function) in WRITERS {
             push_buffer(L);
             lua_pushcclosure(L, function, 1);

@@ -1,79 +1,18 @@
---- Compares two builds of bson: ours and the reference's.
+--- Compares two builds of bson: ours and the reference's. comparison.lua tells how;
+--- the first service is
 --
--- It is a service. Start it in place of the bootstrap, on either executable, with
--- the shared objects as arguments:
---
---     thread = 1
---     harbor = 0
---     bootstrap = "snlua compare_bson <ours>/libskynet_lualib.so <reference>/luaclib/bson.so"
---     luaservice = "<this directory>/?.lua"
---     lualoader = "<lualib>/loader.lua"
---     lua_path = "<lualib>/?.lua"
---     cpath = "<cservice>/?.so"
---     lua_cpath = ""
---
--- It prints each difference and then "compare: N checks, M differences", and ends
--- the node. A third argument seeds the random values; the seed is printed.
+--     snlua compare_bson <ours>/libskynet_lualib.so <reference>/luaclib/bson.so
+
+local comparison = require "comparison"
 
 local our_file, their_file, seed = ...
+local check, bytes, random = comparison.check, comparison.bytes, math.random
+local ours, theirs = comparison.open(our_file, "bson"), comparison.open(their_file, "bson")
+comparison.begin(comparison.open(our_file, "skynet_core"), seed)
 
-local function open(file, name)
-    return assert(package.loadlib(file, "luaopen_" .. name))()
-end
-
-local core, ours, theirs = open(our_file, "skynet_core"), open(our_file, "bson"), open(their_file, "bson")
-
-seed = math.tointeger(tonumber(seed)) or core.hpc() & 0xffffffff
-math.randomseed(seed)
-
-local random = math.random
-local checks, differences = 0, 0
-
-local function show(value)
-    local text = type(value) == "string" and string.format("%q", value) or tostring(value)
-    return #text > 300 and text:sub(1, 300) .. "..." or text
-end
-
-local function check(what, a, b)
-    checks = checks + 1
-    if a ~= b then
-        differences = differences + 1
-        print(string.format("%s: ours %s, theirs %s", what, show(a), show(b)))
-    end
-end
-
---- A text that is equal for equal values only.
-local function canonical(value)
-    if math.type(value) == "float" then
-        return "f" .. string.pack("<d", value)
-    elseif type(value) ~= "table" then
-        return type(value) .. ":" .. tostring(value)
-    end
-    local fields = {}
-    for k, v in next, value do
-        fields[#fields + 1] = canonical(k) .. "=" .. canonical(v)
-    end
-    table.sort(fields)
-    return "{" .. table.concat(fields, ",") .. "}"
-end
-
+--- That errors are errors is compared, not their texts.
 local function canonical_all(ok, ...)
-    if not ok then
-        return "error"
-    end
-    local list = { "ok" }
-    for i = 1, select("#", ...) do
-        list[#list + 1] = canonical((select(i, ...)))
-    end
-    return table.concat(list, ";")
-end
-
-local function bytes(length)
-    local list = {}
-    for i = 1, length do
-        list[i] = string.char(random(0, 255))
-    end
-    return table.concat(list)
+    return ok and comparison.canonical_all(ok, ...) or "error"
 end
 
 local function word()
@@ -236,6 +175,4 @@ check("replaced", replaced(ours), replaced(theirs))
 for name, made in pairs(theirs) do
     check("type of " .. name, type(ours[name]), type(made))
 end
-print(string.format("compare: %d checks, %d differences (seed %d)", checks, differences, seed))
-io.stdout:flush()
-core.command("ABORT")
+comparison.finish()

@@ -1,71 +1,14 @@
---- Compares two builds of skynet.core: ours and the reference's.
+--- Compares two builds of skynet.core: ours and the reference's. comparison.lua tells how;
+--- the first service is
 --
--- It is a service. Start it in place of the bootstrap, on either executable, with
--- the two shared objects as arguments:
---
---     thread = 1
---     harbor = 0
---     bootstrap = "snlua compare_core <ours>/libskynet_lualib.so <reference>/luaclib/skynet.so"
---     luaservice = "<this directory>/?.lua"
---     lualoader = "<lualib>/loader.lua"
---     lua_path = "<lualib>/?.lua"
---     cpath = "<cservice>/?.so"
---     lua_cpath = ""
---
--- It prints each difference and then "compare: N checks, M differences", and ends
--- the node. A third argument seeds the random values; the seed is printed.
+--     snlua compare_core <ours>/libskynet_lualib.so <reference>/luaclib/skynet.so
+
+local comparison = require "comparison"
 
 local our_file, their_file, seed = ...
-
-local function open(file)
-    local opener = assert(package.loadlib(file, "luaopen_skynet_core"))
-    return opener()
-end
-
-local ours, theirs = open(our_file), open(their_file)
-
-seed = math.tointeger(tonumber(seed)) or ours.hpc() & 0xffffffff
-math.randomseed(seed)
-
-local checks, differences = 0, 0
-
-local function show(value)
-    local text = type(value) == "string" and string.format("%q", value) or tostring(value)
-    return #text > 300 and text:sub(1, 300) .. "..." or text
-end
-
-local function check(what, a, b)
-    checks = checks + 1
-    if a ~= b then
-        differences = differences + 1
-        print(string.format("%s: ours %s, theirs %s", what, show(a), show(b)))
-    end
-end
-
---- A text that is equal for equal values only: integers and floats, the two
--- zeros and all NaNs are told apart by their bits.
-local function canonical(value)
-    local kind = type(value)
-    if math.type(value) == "float" then
-        return "f" .. string.pack("<d", value)
-    elseif kind ~= "table" then
-        return kind .. ":" .. tostring(value)
-    end
-    local fields = {}
-    for k, v in next, value do
-        fields[#fields + 1] = canonical(k) .. "=" .. canonical(v)
-    end
-    table.sort(fields)
-    return "{" .. table.concat(fields, ",") .. "}"
-end
-
-local function canonical_all(ok, ...)
-    local list = { tostring(ok) }
-    for i = 1, select("#", ...) do
-        list[#list + 1] = canonical((select(i, ...)))
-    end
-    return table.concat(list, ";")
-end
+local check, canonical_all = comparison.check, comparison.canonical_all
+local ours, theirs = comparison.open(our_file, "skynet_core"), comparison.open(their_file, "skynet_core")
+comparison.begin(ours, seed)
 
 --- Packs the same values with both, and lets each read what the other wrote.
 local function compare_values(what, ...)
@@ -425,6 +368,4 @@ iterated()
 random_values()
 truncated()
 calls()
-print(string.format("compare: %d checks, %d differences (seed %d)", checks, differences, seed))
-io.stdout:flush()
-ours.command("ABORT")
+comparison.finish()

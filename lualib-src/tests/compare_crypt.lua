@@ -1,54 +1,13 @@
---- Compares two builds of skynet.crypt and md5.core: ours and the reference's.
+--- Compares two builds of skynet.crypt and md5.core: ours and the reference's. comparison.lua tells how;
+--- the first service is
 --
--- It is a service. Start it in place of the bootstrap, on either executable, with
--- the shared objects as arguments:
---
---     thread = 1
---     harbor = 0
---     bootstrap = "snlua compare_crypt <ours>/libskynet_lualib.so <reference>/luaclib/client.so <reference>/luaclib/md5.so"
---     luaservice = "<this directory>/?.lua"
---     lualoader = "<lualib>/loader.lua"
---     lua_path = "<lualib>/?.lua"
---     cpath = "<cservice>/?.so"
---     lua_cpath = ""
---
--- It prints each difference and then "compare: N checks, M differences", and ends
--- the node. A fourth argument seeds the random values; the seed is printed.
+--     snlua compare_crypt <ours>/libskynet_lualib.so <reference>/luaclib/client.so <reference>/luaclib/md5.so
+
+local comparison = require "comparison"
 
 local our_file, their_crypt, their_md5, seed = ...
-
-local function open(file, name)
-    return assert(package.loadlib(file, "luaopen_" .. name))()
-end
-
-local core = open(our_file, "skynet_core")
-
-seed = math.tointeger(tonumber(seed)) or core.hpc() & 0xffffffff
-math.randomseed(seed)
-
-local random = math.random
-local checks, differences = 0, 0
-
-local function show(value)
-    local text = type(value) == "string" and string.format("%q", value) or tostring(value)
-    return #text > 300 and text:sub(1, 300) .. "..." or text
-end
-
-local function check(what, a, b)
-    checks = checks + 1
-    if a ~= b then
-        differences = differences + 1
-        print(string.format("%s: ours %s, theirs %s", what, show(a), show(b)))
-    end
-end
-
-local function bytes(length)
-    local list = {}
-    for i = 1, length do
-        list[i] = string.char(random(0, 255))
-    end
-    return table.concat(list)
-end
+local open, check, bytes, random = comparison.open, comparison.check, comparison.bytes, math.random
+comparison.begin(open(our_file, "skynet_core"), seed)
 
 --- Mostly short, with every length around a block, and sometimes long.
 local function text()
@@ -194,6 +153,4 @@ end
 
 compare_crypt()
 compare_md5()
-print(string.format("compare: %d checks, %d differences (seed %d)", checks, differences, seed))
-io.stdout:flush()
-core.command("ABORT")
+comparison.finish()

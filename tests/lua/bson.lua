@@ -1,17 +1,7 @@
 --- bson as programs use it, hostile documents, and its errors.
 
-local skynet = require "skynet"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
-require "skynet.manager"
+local skynet = require "skynet.manager"
+local print = require "print_line"
 local bson = require "bson"
 
 local function fails(text, func, ...)

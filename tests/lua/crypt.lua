@@ -1,17 +1,7 @@
 --- skynet.crypt, client.crypt and md5 as programs use them, and their errors.
 
-local skynet = require "skynet"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
-require "skynet.manager"
+local skynet = require "skynet.manager"
+local print = require "print_line"
 local crypt = require "skynet.crypt"
 local md5 = require "md5"
 

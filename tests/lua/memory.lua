@@ -1,17 +1,7 @@
 --- skynet.memory: figures that are plausible, and follow what a service does.
 
-local skynet = require "skynet"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
-require "skynet.manager"
+local skynet = require "skynet.manager"
+local print = require "print_line"
 local memory = require "skynet.memory"
 
 local function run()

@@ -4,16 +4,7 @@
 local skynet = require "skynet.manager"
 local netpack = require "skynet.netpack"
 local driver = require "skynet.socketdriver"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
+local print = require "print_line"
 
 local DATA <const>, CONNECT <const>, CLOSE <const>, ACCEPT <const> = 1, 2, 3, 4
 local ERROR <const>, UDP <const>, WARNING <const> = 5, 6, 7

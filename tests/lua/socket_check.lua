@@ -2,16 +2,7 @@
 
 local skynet = require "skynet.manager"
 local socket = require "skynet.socket"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
+local print = require "print_line"
 
 local check = {}
 

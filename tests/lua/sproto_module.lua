@@ -6,16 +6,7 @@ local core = require "sproto.core"
 local sproto = require "sproto"
 local sprotoparser = require "sprotoparser"
 local sprotoloader = require "sprotoloader"
-
--- Lines go out in one piece: the logger writes to the same place.
-local function print(...)
-    local words = table.pack(...)
-    for i = 1, words.n do
-        words[i] = tostring(words[i])
-    end
-    io.write(table.concat(words, "\t") .. "\n")
-    io.stdout:flush()
-end
+local print = require "print_line"
 
 local SCHEMA <const> = [[
 # Every kind of field.

@@ -10,46 +10,13 @@ use mlua_sys::*;
 
 use super::format::{ARRAY, DOCUMENT, OBJECTID};
 use super::output::{Output, Refusal};
+use crate::object::Object;
 
 /// The deepest nesting of tables; deeper ones may contain themselves.
 const MAX_DEPTH: usize = 128;
 
-/// The metatable of an unfinished document.
-const OUTPUT: &CStr = c"bson.output";
-
-/// Pushes an empty document to write into.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a
-/// destructor. Two slots are used. The pointer is valid as long as the userdata is
-/// on the stack.
-pub(super) unsafe fn push_output(L: *mut lua_State) -> *mut Output {
-    // SAFETY: the caller's promise. The metatable comes first, so that nothing can
-    // fail between the output's birth and its finaliser; Lua aligns userdata for a
-    // pointer, which is all an Output needs.
-    unsafe {
-        if luaL_newmetatable(L, OUTPUT.as_ptr()) != 0 {
-            lua_pushcclosure(L, collect, 0);
-            lua_setfield(L, -2, c"__gc".as_ptr());
-        }
-        let output = lua_newuserdatauv(L, size_of::<Output>(), 0).cast::<Output>();
-        output.write(Output::default());
-        lua_rotate(L, -2, 1);
-        lua_setmetatable(L, -2);
-        output
-    }
-}
-
-/// Frees an output, and leaves an empty one.
-unsafe extern "C-unwind" fn collect(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; only push_output gives this metatable.
-    unsafe {
-        let output = luaL_testudata(L, 1, OUTPUT.as_ptr()).cast::<Output>();
-        if let Some(output) = output.as_mut() {
-            std::mem::take(output);
-        }
-    }
-    0
+impl Object for Output {
+    const NAME: &'static CStr = c"bson.output";
 }
 
 /// Goes on if something was written, or raises a Lua error.
@@ -87,7 +54,7 @@ unsafe fn check<T>(L: *mut lua_State, written: Result<T, Refusal>) -> T {
 /// Writes the table on top of the stack as a document.
 ///
 /// # Safety
-/// As [`push_output`]; `out` is what it returned and is still on the stack.
+/// As [`object::push`]; `out` is what it returned and is still on the stack.
 pub(super) unsafe fn table(L: *mut lua_State, out: *mut Output) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -123,7 +90,7 @@ pub(super) unsafe fn ordered(L: *mut lua_State, out: *mut Output, count: c_int) 
 /// The bytes of a string or number, which becomes a string.
 ///
 /// # Safety
-/// As [`push_output`]; the slice lives as long as the string is on the stack.
+/// As [`object::push`]; the slice lives as long as the string is on the stack.
 unsafe fn bytes<'a>(L: *mut lua_State, at: c_int) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise; Lua gives a pointer to so many bytes.
     unsafe {

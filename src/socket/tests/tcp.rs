@@ -331,6 +331,12 @@ fn half_closed_by_the_peer() {
     assert!(!harness.server.has_sockets());
 }
 
+/// How many bytes come up to the end.
+fn read_all(peer: &mut TcpStream) -> usize {
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap()
+}
+
 #[test]
 fn closing_sends_what_waits() {
     let harness = Harness::new();
@@ -342,9 +348,7 @@ fn closing_sends_what_waits() {
     assert_eq!(harness.send(id, b"late"), Err(Refused));
     assert_eq!(harness.send_low(id, b"late"), Ok(()));
     harness.expect_quiet();
-    let mut all = Vec::new();
-    peer.read_to_end(&mut all).unwrap();
-    assert_eq!(all.len(), sent);
+    assert_eq!(read_all(&mut peer), sent);
     harness.expect_quiet();
     super::until(|| !harness.server.has_sockets());
 }
@@ -359,9 +363,7 @@ fn closing_sends_what_waits_after_the_peers_close() {
     harness.server.close(id).unwrap();
     harness.expect_quiet();
     assert!(harness.server.has_sockets());
-    let mut all = Vec::new();
-    peer.read_to_end(&mut all).unwrap();
-    assert_eq!(all.len(), sent);
+    assert_eq!(read_all(&mut peer), sent);
     harness.expect_quiet();
     super::until(|| !harness.server.has_sockets());
 }
@@ -378,9 +380,7 @@ fn an_owner_that_is_gone_hears_nothing() {
     harness.expect_quiet();
     assert_eq!(harness.send(id, b"late"), Err(Refused));
     // But what it sent arrives.
-    let mut all = Vec::new();
-    peer.read_to_end(&mut all).unwrap();
-    assert_eq!(all.len(), sent);
+    assert_eq!(read_all(&mut peer), sent);
     super::until(|| !harness.server.has_sockets());
     harness.expect_quiet();
 }
@@ -394,9 +394,7 @@ fn shutdown_drops_what_waits() {
     harness.expect(format!("close {id}"));
     harness.expect_quiet();
     assert!(!harness.server.has_sockets());
-    let mut all = Vec::new();
-    peer.read_to_end(&mut all).unwrap();
-    assert!(all.len() < sent);
+    assert!(read_all(&mut peer) < sent);
 }
 
 #[test]
