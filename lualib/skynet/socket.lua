@@ -42,6 +42,7 @@ local socket = {}
 ---@field open boolean               it can be read: the first event has come, and not the last
 ---@field opening boolean|string     no event has come yet; a string: it failed, for this reason
 ---@field want integer|string|boolean  what the reader waits for
+---@field longest number             the most bytes that a separator may let it wait for
 ---@field waiter thread|false        the coroutine to wake at an event
 ---@field closer thread|false        the coroutine in `close` that lets the reader go first
 ---@field paused boolean|nil         not read for the time being; false: never to be paused again
@@ -135,7 +136,7 @@ local function enough(s, size)
     if math.type(want) then
         return size >= want
     end
-    return type(want) == "string" and readline(s.buffer, nil, want)
+    return type(want) == "string" and (size > s.longest or readline(s.buffer, nil, want))
 end
 
 ---@type table<integer, fun(id: integer, number: integer, data: any)>
@@ -283,6 +284,7 @@ local function record(id, callback)
         open = false,
         opening = true,
         want = NOTHING,
+        longest = math.huge,
         waiter = false,
         closer = false,
         paused = nil,
@@ -484,7 +486,7 @@ end
 -- Takes something from the buffer, or waits for it first. If it cannot be had any more: false and the rest.
 local function obtain(s, want, take, has)
     local got = take(s, want)
-    if not got and s.open and not s.closer then
+    if not got and s.open and not s.closer and not has(s, want) then
         expect(s, want, has)
         got = take(s, want)
     end
@@ -494,14 +496,19 @@ local function obtain(s, want, take, has)
     return false, readall(s.buffer, s.pool)
 end
 
-local function has_size(s, size)
+-- How much is in the buffer.
+local function buffered(s)
     -- Nothing is taken when the number is too large, and the second result is what there is.
     local _, total = pop(s.buffer, s.pool, 0)
-    return total >= size
+    return total
+end
+
+local function has_size(s, size)
+    return buffered(s) >= size
 end
 
 local function has_line(s, separator)
-    return readline(s.buffer, nil, separator)
+    return readline(s.buffer, nil, separator) or buffered(s) > s.longest
 end
 
 --- Reads bytes: so many, or without a number as many as there are, at least one.
@@ -520,10 +527,22 @@ end
 --- Reads up to a separator, which is left out.
 ---@param id integer
 ---@param separator string?  a newline by default
----@return string|false line  false: the socket has closed before there was one
----@return string? rest       what was left when it closed
-function socket.readline(id, separator)
-    return obtain(known(id), separator or "\n", take_line, has_line)
+---@param limit integer?     the longest line, in bytes; any by default
+---@return string|false line  false: the socket has closed before there was one, or it is longer
+---@return string? rest       what was left when it closed, or what there is of the line: more bytes than the limit
+function socket.readline(id, separator, limit)
+    local s = known(id)
+    separator = separator or "\n"
+    if not limit then
+        s.longest = math.huge
+        return obtain(s, separator, take_line, has_line)
+    end
+    s.longest = limit + #separator
+    local line, rest = obtain(s, separator, take_line, has_line)
+    if line and #line > limit then
+        return false, line
+    end
+    return line, rest
 end
 
 --- Reads everything until the socket closes.
