@@ -2,10 +2,12 @@
 //! peers are plain sockets.
 #![cfg(feature = "standalone")]
 
-#[path = "support/node.rs"]
-mod node;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/program.rs"]
+mod program;
 
-use node::{assert_passed, run};
+use program::{assert_passed, run};
 
 #[test]
 fn server() {

@@ -24,11 +24,13 @@ local Source = {}
 Source.__index = Source
 
 function Source:take_line(separator, longest)
-    local line = readline(self.id, separator, longest)
-    if line == false then
+    local line, rest = readline(self.id, separator, longest)
+    if line then
+        return line
+    elseif #rest <= longest then
         fail_to_read(self.id)
     end
-    return line
+    return nil
 end
 
 function Source:take(size)

@@ -1,9 +1,6 @@
-//! Programs of `tests/lua` as services of a node: each prints `passed`, and ends it.
+//! Running a program of `tests/lua` as a node's start service.
 
-#[path = "process.rs"]
-pub mod process;
-
-use process::{Ended, Outcome};
+use crate::process::{self, Ended, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,31 +9,26 @@ use std::time::Duration;
 /// No node here takes longer than this.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
-/// A directory for the files of one test.
+/// A directory for one test.
 pub fn scratch(test: &str) -> PathBuf {
-    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     fs::create_dir_all(&scratch).unwrap();
     scratch
 }
 
-/// The executable with a config file that is this text.
-pub fn command(config: &str, scratch: &Path) -> Command {
-    let file = scratch.join("config");
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command
-}
-
-/// Runs a program with more settings. `test` is a name that no other test has.
+/// Runs a program with more settings.
 pub fn run(name: &str, test: &str, more: &str) -> Outcome {
+    let scratch = scratch(test);
+    let file = scratch.join("config");
     let config = format!(
         "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
          lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
     );
-    let scratch = scratch(test);
-    process::run(command(&config, &scratch), &scratch, DEADLINE)
+    fs::write(&file, config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
+    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
+    process::run(command, &scratch, DEADLINE)
 }
 
 #[track_caller]
