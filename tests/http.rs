@@ -2,12 +2,10 @@
 //! peers are plain sockets.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/program.rs"]
-mod program;
+#[path = "support/node.rs"]
+mod node;
 
-use program::{assert_passed, run};
+use node::{assert_passed, run};
 
 #[test]
 fn server() {

@@ -24,13 +24,11 @@ local Source = {}
 Source.__index = Source
 
 function Source:take_line(separator, longest)
-    local line, rest = readline(self.id, separator, longest)
-    if line then
-        return line
-    elseif #rest <= longest then
+    local line = readline(self.id, separator, longest)
+    if line == false then
         fail_to_read(self.id)
     end
-    return nil
+    return line
 end
 
 function Source:take(size)

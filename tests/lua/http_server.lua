@@ -137,7 +137,7 @@ end
 
 local function limits()
     local limit = internal.limit
-    refused(("x"):rep(limit.head + 5), 413)
+    refused(("x"):rep(limit.head + 4), 413)
     refused("GET / HTTP/1.1\r\nname: " .. ("x"):rep(limit.head) .. "\r\n\r\n", 413)
     refused("GET / HTTP/1.1\r\n" .. ("a:\r\n"):rep(limit.headers + 1) .. "\r\n", 413)
     equal(served("GET / HTTP/1.1\r\n" .. ("a:\r\n"):rep(limit.headers) .. "\r\n")[1].code, 200, "so many headers")
@@ -146,7 +146,7 @@ local function limits()
     local chunked = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
     refused(chunked .. "6\r\nabcdef\r\n5\r\n", 413, { most = 10 })
     refused(chunked .. "fffffffffff\r\n", 413)
-    refused(chunked .. "1;" .. ("x"):rep(limit.chunk_line + 1), 413)
+    refused(chunked .. "1;" .. ("x"):rep(limit.chunk_line), 413)
     refused(chunked .. "0\r\n" .. ("a: b\r\n"):rep(limit.head), 413)
     local exact = served("POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n0123456789", { most = 10 })
     equal(exact[1].body, "0123456789", "a body as large as it may be")
@@ -292,6 +292,17 @@ local function bytes_before_a_socket()
     fails("[Socket Error] : write failed fd = " .. server, write, "x")
 end
 
+local function long_lines()
+    local client, server = check.pair(listener)
+    socket.write(client, "12345\n1234\n123456")
+    equal(socket.readline(server, "\n", 5), "12345", "a line as long as it may be")
+    equal(socket.readline(server, "\n", 3), nil, "a line that is too long")
+    equal(socket.readline(server, "\n", 5), nil, "a line without an end")
+    socket.close(client)
+    equal(socket.readline(server, "\n", 50), false, "no line")
+    socket.close(server)
+end
+
 check.main {
     {
         "listen",
@@ -311,4 +322,5 @@ check.main {
     { "urls", urls },
     { "heads in parts", heads_in_parts },
     { "bytes before a socket", bytes_before_a_socket },
+    { "long lines", long_lines },
 }
