@@ -1,0 +1,2 @@
+--- The name before skynet 1.1.
+return require "skynet.memory"
