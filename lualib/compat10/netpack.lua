@@ -1,2 +1,2 @@
---- The name before skynet 1.1.
+--- Its name in skynet 1.0.
 return require "skynet.netpack"

@@ -1,5 +1,5 @@
-//! Hooks that may stop a coroutine: as `debug.sethook`, but a hook that returns
-//! true yields.
+//! Hooks that may stop a coroutine: as `debug.sethook`, but the coroutine yields
+//! when its hook returns true.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -83,10 +83,11 @@ unsafe fn push_hooks(L: *mut lua_State) {
     }
 }
 
-/// Calls the running thread's hook with the event's name, and its line or nil.
+/// Calls the running thread's hook with the event's name, its line or nil, and
+/// whether the thread can yield here. If it cannot, it runs on whatever the hook says.
 unsafe extern "C-unwind" fn run(L: *mut lua_State, event: *mut lua_Debug) {
     // SAFETY: Lua calls this with an event and LUA_MINSTACK free slots, of which
-    // five are used, and lets a hook leave by an error or a yield; nothing here has
+    // six are used, and lets a hook leave by an error or a yield; nothing here has
     // a destructor.
     unsafe {
         let kind = (*event).event;
@@ -105,13 +106,14 @@ unsafe extern "C-unwind" fn run(L: *mut lua_State, event: *mut lua_Debug) {
             line @ 0.. => lua_pushinteger(L, line.into()),
             _ => lua_pushnil(L),
         }
-        lua_call(L, 2, 1);
+        // Lua allows it in these events alone, and where no C function is in the way:
+        // a comparison that sorts, for one.
+        let may = matches!(kind, LUA_HOOKLINE | LUA_HOOKCOUNT) && lua_isyieldable(L) != 0;
+        lua_pushboolean(L, may.into());
+        lua_call(L, 3, 1);
         let stop = lua_toboolean(L, -1) != 0;
         lua_settop(L, -2);
-        // Lua allows it in these events alone, and where no C function is in the way:
-        // a comparison that sorts, for one. The program goes on from there unstopped.
-        let may = matches!(kind, LUA_HOOKLINE | LUA_HOOKCOUNT) && lua_isyieldable(L) != 0;
-        if stop && may {
+        if may && stop {
             lua_yield(L, 0);
         }
     }
