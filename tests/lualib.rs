@@ -98,6 +98,16 @@ fn snax() {
     passes_with("snax_service", settings);
 }
 
+#[test]
+fn multicast() {
+    passes("multicast");
+}
+
+#[test]
+fn debug_channel() {
+    passes("debug_channel");
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");
