@@ -31,9 +31,9 @@ fn passes(name: &str) {
     passes_with(name, "");
 }
 
-/// The same with more settings.
+/// The same with more settings; its log.
 #[track_caller]
-fn passes_with(name: &str, more: &str) {
+fn passes_with(name: &str, more: &str) -> String {
     let config = format!(
         "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
@@ -48,6 +48,7 @@ fn passes_with(name: &str, more: &str) {
         outcome.stdout,
         outcome.stderr
     );
+    outcome.stdout
 }
 
 #[test]
@@ -96,6 +97,28 @@ fn snax() {
                     snax_interface_g = 'snax.globals'\n\
                     snax_loader = './tests/lua/snax/loader.lua'\n";
     passes_with("snax_service", settings);
+}
+
+#[test]
+fn login_protocol() {
+    let settings = "luaservice = luaservice .. ';./tests/lua/login/?.lua'\n\
+                    login_port = 0\n\
+                    gate_port = 0\n";
+    let log = passes_with("login_protocol", settings);
+    for line in [
+        "auth failed: socket (fd = ",
+        "socket buffer overflow: fd=",
+        ") error = Invalid client key",
+        ") error = challenge failed",
+        "no such token",
+        ") error = User slow is already login",
+        "Invalid handshake from 127.0.0.1:",
+        "Conflict session 35",
+        "Invalid package ",
+    ] {
+        let found = log.contains(line);
+        assert!(found, "no {line:?} in the log:\n{log}");
+    }
 }
 
 /// The tutorial's config, and perhaps more settings after it.
