@@ -4,69 +4,59 @@
 
 #[path = "support/certificates.rs"]
 mod certificates;
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use process::{Ended, Outcome};
-
-/// No node here takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(90);
+use node::{assert_passed, process::Outcome};
 
 /// A directory of a test, with certificates: of an authority `root`, of `server`, which
 /// it has signed, and of another authority.
 fn directory(test: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tls.{test}"));
-    fs::create_dir_all(&directory).unwrap();
+    let directory = node::scratch(&format!("tls.{test}"));
     let (authority, _) = certificates::authority(&directory, "root");
-    authority.issue(&directory, "server", &["host.test"]);
+    authority.issue(&directory, "server", &["host.test", "127.0.0.1"]);
     certificates::authority(&directory, "other");
     directory
 }
 
-/// Runs a program of `tests/lua` with more settings.
-fn run(name: &str, scratch: &Path, more: &str) -> Outcome {
-    let file = scratch.join("config");
-    let config = format!(
-        "thread = 2\nharbor = 0\nenablessl = true\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n\
-         certificates = \"{}\"\n{more}",
-        scratch.display()
+/// Runs a program of `tests/lua` with these certificates, and with more settings.
+fn run(name: &str, test: &str, directory: &Path, more: &str) -> Outcome {
+    let more = format!(
+        "enablessl = true\ncertificates = \"{}\"\n{more}",
+        directory.display()
     );
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, scratch, DEADLINE)
-}
-
-#[track_caller]
-fn assert_passed(outcome: &Outcome) {
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+    node::run(name, &format!("tls.{test}"), &more)
 }
 
 #[test]
 fn memory() {
-    assert_passed(&run("tls_memory", &directory("memory"), ""));
+    let directory = directory("memory");
+    assert_passed(&run("tls_memory", "memory", &directory, ""));
 }
 
 #[test]
 fn sockets() {
-    assert_passed(&run("tls_sockets", &directory("sockets"), ""));
+    let directory = directory("sockets");
+    assert_passed(&run("tls_sockets", "sockets", &directory, ""));
+}
+
+#[test]
+fn http() {
+    let directory = directory("http");
+    let file = |name| directory.join(name).display().to_string();
+    let more = format!(
+        "certfile = \"{}\"\nkeyfile = \"{}\"\ntls_cafile = \"{}\"\n",
+        file("server.pem"),
+        file("server.key.pem"),
+        file("root.pem")
+    );
+    assert_passed(&run("tls_http", "http", &directory, &more));
 }
 
 /// A process that does not outlive the test.
@@ -89,7 +79,10 @@ fn openssl(arguments: &[&str]) -> Option<Command> {
     }
     let mut command = Command::new("openssl");
     command.args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     Some(command)
 }
 
@@ -142,7 +135,7 @@ fn node_as_server(test: &str, arguments: &[&str]) {
         line
     });
     let more = format!("port = {node_port}\nwhat = \"server\"\n");
-    let outcome = run("tls_peer", &directory, &more);
+    let outcome = run("tls_peer", test, &directory, &more);
     drop(client);
     assert_passed(&outcome);
     assert_eq!(talk.join().unwrap(), "pong\n");
@@ -166,14 +159,15 @@ fn join(mut from: TcpStream, mut to: TcpStream) -> JoinHandle<()> {
 }
 
 /// Runs a node as the client of OpenSSL's server.
-fn node_as_client(what: &str, directory: &Path, pair: [&str; 2], arguments: &[&str], more: &str) {
+fn node_as_client(test: &str, pair: [&str; 2], version: &str, what: &str, more: &str) {
+    let directory = &node::scratch(&format!("tls.{test}"));
     let server = ["s_server", "-accept", "127.0.0.1:0", "-rev"];
     let Some(mut command) = openssl(&server) else {
         return;
     };
     command.current_dir(directory);
     command.args(["-cert", pair[0], "-key", pair[1]]);
-    let mut server = Running(command.args(arguments).spawn().unwrap());
+    let mut server = Running(command.arg(version).spawn().unwrap());
     let mut output = BufReader::new(server.0.stdout.take().unwrap()).lines();
     let port = output.find_map(|line| {
         let line = line.unwrap();
@@ -182,7 +176,7 @@ fn node_as_client(what: &str, directory: &Path, pair: [&str; 2], arguments: &[&s
     let port = port.expect("the server has a port");
     let rest = thread::spawn(move || output.for_each(drop));
     let more = format!("port = {port}\nwhat = \"{what}\"\n{more}");
-    let outcome = run("tls_peer", directory, &more);
+    let outcome = run("tls_peer", test, directory, &more);
     drop(server);
     rest.join().unwrap();
     assert_passed(&outcome);
@@ -204,11 +198,14 @@ fn openssl_s_client_of_tls12() {
 fn openssl_s_server() {
     for (version, name) in [("-tls1_3", "s_server.13"), ("-tls1_2", "s_server.12")] {
         let directory = directory(name);
-        node_as_client("client", &directory, PAIR, &[version], "");
-        let trusted = format!("tls_cafile = \"{}/root.pem\"\n", directory.display());
-        node_as_client("client", &directory, PAIR, &[version], &trusted);
-        let other = format!("tls_cafile = \"{}/other.pem\"\n", directory.display());
-        node_as_client("refusal", &directory, PAIR, &[version], &other);
+        let trust = |file| format!("tls_cafile = \"{}/{file}\"\n", directory.display());
+        for (what, more) in [
+            ("client", String::new()),
+            ("client", trust("root.pem")),
+            ("refusal", trust("other.pem")),
+        ] {
+            node_as_client(name, PAIR, version, what, &more);
+        }
     }
 }
 
@@ -234,7 +231,7 @@ fn openssl_s_server_of_somebody() {
         let (rsa, ec) = (["rsa.pem", "rsa.key.pem"], ["ec.pem", "ec.key.pem"]);
         // In TLS 1.2 a server's curve must be one that ring exchanges keys with.
         for (pair, version) in [(rsa, "-tls1_3"), (rsa, "-tls1_2"), (ec, "-tls1_3")] {
-            node_as_client("client", &directory, pair, &[version], "");
+            node_as_client("somebody", pair, version, "client", "");
         }
     }
 }
