@@ -41,6 +41,11 @@ fn memory() {
 }
 
 #[test]
+fn off() {
+    assert_passed(&node::run("tls_off", "tls.off", "enablessl = false\n"));
+}
+
+#[test]
 fn sockets() {
     let directory = directory("sockets");
     assert_passed(&run("tls_sockets", "sockets", &directory, ""));
@@ -159,7 +164,7 @@ fn join(mut from: TcpStream, mut to: TcpStream) -> JoinHandle<()> {
 }
 
 /// Runs a node as the client of OpenSSL's server.
-fn node_as_client(test: &str, pair: [&str; 2], version: &str, what: &str, more: &str) {
+fn node_as_client(test: &str, pair: [&str; 2], arguments: &[&str], what: &str, more: &str) {
     let directory = &node::scratch(&format!("tls.{test}"));
     let server = ["s_server", "-accept", "127.0.0.1:0", "-rev"];
     let Some(mut command) = openssl(&server) else {
@@ -167,7 +172,7 @@ fn node_as_client(test: &str, pair: [&str; 2], version: &str, what: &str, more: 
     };
     command.current_dir(directory);
     command.args(["-cert", pair[0], "-key", pair[1]]);
-    let mut server = Running(command.arg(version).spawn().unwrap());
+    let mut server = Running(command.args(arguments).spawn().unwrap());
     let mut output = BufReader::new(server.0.stdout.take().unwrap()).lines();
     let port = output.find_map(|line| {
         let line = line.unwrap();
@@ -204,8 +209,25 @@ fn openssl_s_server() {
             ("client", trust("root.pem")),
             ("refusal", trust("other.pem")),
         ] {
-            node_as_client(name, PAIR, version, what, &more);
+            node_as_client(name, PAIR, &[version], what, &more);
         }
+    }
+}
+
+/// A server that wants to know who the client is.
+#[test]
+fn openssl_s_server_that_verifies() {
+    directory("verifies");
+    for version in ["-tls1_3", "-tls1_2"] {
+        let verify = [
+            "-Verify",
+            "1",
+            "-CAfile",
+            "root.pem",
+            "-verify_return_error",
+        ];
+        let arguments = [&[version][..], &verify].concat();
+        node_as_client("verifies", PAIR, &arguments, "known", "");
     }
 }
 
@@ -231,7 +253,7 @@ fn openssl_s_server_of_somebody() {
         let (rsa, ec) = (["rsa.pem", "rsa.key.pem"], ["ec.pem", "ec.key.pem"]);
         // In TLS 1.2 a server's curve must be one that ring exchanges keys with.
         for (pair, version) in [(rsa, "-tls1_3"), (rsa, "-tls1_2"), (ec, "-tls1_3")] {
-            node_as_client("somebody", pair, version, "client", "");
+            node_as_client("somebody", pair, &[version], "client", "");
         }
     }
 }

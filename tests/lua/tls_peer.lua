@@ -25,22 +25,29 @@ function sides.server(id)
     tlshelper.closefunc(tls)()
 end
 
-local function connect(id)
-    local context = tlshelper.newctx()
+local function connect(id, context)
+    context = context or tlshelper.newctx()
     local tls = tlshelper.newtls("client", context, "host.test")
     tlshelper.init_requestfunc(id, tls)()
     return tls
 end
 
 -- The peer is a server that sends lines back, reversed.
-function sides.client(id)
-    local tls = connect(id)
+function sides.client(id, context)
+    local tls = connect(id, context)
     local read, write = tlshelper.readfunc(id, tls), tlshelper.writefunc(id, tls)
     for _ = 1, 3 do
         write "ping\n"
         equal(read(5), "gnip\n", "line")
     end
     socket.write(id, tls:close())
+end
+
+-- The same, and the peer wants a certificate.
+function sides.known(id)
+    local context = tlshelper.newctx()
+    context:set_cert(file "server", file "server.key")
+    sides.client(id, context)
 end
 
 -- The peer is a server that nobody should trust.
