@@ -39,6 +39,7 @@ mod core;
 mod crypt;
 mod debugchannel;
 mod library;
+mod ltls;
 mod md5;
 mod memory;
 mod mongo;
@@ -77,6 +78,8 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         multicast::luaopen_skynet_multicast_core,
     ),
     (c"bson", bson::luaopen_bson),
+    (c"ltls.c", ltls::luaopen_ltls_c),
+    (c"ltls.init.c", ltls::luaopen_ltls_init_c),
     (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
     (
         c"skynet.socketdriver",

@@ -15,6 +15,12 @@ from side import Side
 SAME, DIFFERENT, LEFT_OUT = "same", "different", "left out"
 
 
+def lua_layer(tree):
+    """What tells one Lua layer from another: the tree's own skynet.lua. Without a tree it
+    is the executable's."""
+    return tree and (tree / "lualib/skynet.lua").read_bytes()
+
+
 def check(program, options, number):
     """Compares one program once. Returns its name, the result, and lines to read."""
     die_with_parent()
@@ -30,7 +36,7 @@ def check(program, options, number):
     client_tree = options.client_tree or options.left_tree or options.right_tree
     lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path(shutil.which("lua") or "lua"))
     clients = Clients(lua.resolve(), Side("client", lua, client_tree, options.programs))
-    differ = options.left_tree is None or options.right_tree is None
+    differ = lua_layer(options.left_tree) != lua_layer(options.right_tree)
     masks = Masks(program.masks, program.drop, differ)
     sequences = []
     try:
