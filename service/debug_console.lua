@@ -94,7 +94,7 @@ function connection:web_command(line)
     local helper = require "http.sockethelper"
     local code, url, _, _, body = httpd.read_request(helper.readfunc(self.id, line .. "\n"), LIMIT)
     if code ~= 200 then
-        error(("bad request: %s"):format(code), 0)
+        error("bad request: " .. tostring(code or url), 0)
     end
     if method == "POST" then
         return body
@@ -107,9 +107,8 @@ function connection:serve()
     repeat
         line = self:read()
         requested = line and self:web_command(line)
-        local todo = requested or line
-        if todo and todo ~= "" then
-            self:execute(todo)
+        if requested or line and line ~= "" then
+            self:execute(requested or line)
         end
     until not line or requested
 end

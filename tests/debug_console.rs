@@ -150,13 +150,6 @@ impl Console {
         self.transcript.typed(line);
         self.say(line);
     }
-
-    #[track_caller]
-    fn is_closed(&mut self) {
-        let mut rest = String::new();
-        self.stream.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "");
-    }
 }
 
 const COUNTER: &str = ":0000000a>";
@@ -376,6 +369,61 @@ fn signal() {
     console.answers("signal .counter", &[OK]);
     assert_eq!(busy.lines().last().unwrap(), ERROR);
     console.answers("call .counter 'sort', {}", &["1\t", "n\t1", OK]);
+}
+
+/// What a web client gets.
+#[track_caller]
+fn web(node: &mut Node, pieces: &[&[u8]]) -> String {
+    let mut stream = node.dial();
+    for piece in pieces {
+        stream.write_all(piece).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    node.program.wait_for(" disconnect");
+    let answer = answer.strip_prefix("Welcome to skynet console\n");
+    answer.expect("the console's greeting").to_owned()
+}
+
+#[test]
+fn web_clients() {
+    let mut node = Node::start("web");
+    let get = b"GET /ping/.counter HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let pong = "0\n<CMD OK>\n";
+    assert_eq!(web(&mut node, &[get]), pong);
+    let slow: Vec<_> = get.chunks(1).collect();
+    assert_eq!(web(&mut node, &slow), pong);
+    let info = b"GET /info/a/m HTTP/1.0\r\n\r\n";
+    assert_eq!(web(&mut node, &[info]), "count\t0\nunit\tm\n<CMD OK>\n");
+    let unknown = "Invalid command, type help for command list\n\n<CMD Error>\n";
+    assert_eq!(web(&mut node, &[b"GET / HTTP/1.1\r\n\r\n"]), unknown);
+    let body = "call .counter 'add', 2";
+    let post = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+    let sum = "1\t0\n2\t2\nn\t2\n<CMD OK>\n";
+    assert_eq!(web(&mut node, &[post.as_bytes(), body.as_bytes()]), sum);
+    let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nping a\r\n0\r\n\r\n";
+    assert_eq!(web(&mut node, &[chunked]), pong);
+    // One command only.
+    assert_eq!(web(&mut node, &[get, b"ping a\r\n"]), pong);
+    // What is no request gets no answer, and a line in the log.
+    let large = b"POST / HTTP/1.1\r\nContent-Length: 70000\r\n\r\n";
+    for wrong in [&large[..], b"GET / FTP/9\r\n\r\n", b"GET\x20\r\n\r\n"] {
+        assert_eq!(web(&mut node, &[wrong]), "");
+        let log = node.program.seen().iter();
+        let told = log
+            .rev()
+            .take(2)
+            .any(|line| line.contains("bad request: "));
+        assert!(told, "{:?}", node.program.seen());
+    }
+    // A client that goes away in the middle of its request.
+    let mut stream = node.dial();
+    stream.write_all(&get[..20]).unwrap();
+    drop(stream);
+    node.program.wait_for(" disconnect");
+    // Other methods are no commands.
+    let mut console = node.connect();
+    assert_eq!(console.ask("PUT / HTTP/1.1").last().unwrap(), ERROR);
 }
 
 /// The session of docs/debug-console.md.
