@@ -40,7 +40,8 @@ impl Node {
         let config = format!(
             "thread = 4\nharbor = 0\nstart = 'session'\nconsole_port = {port}\n\
              luaservice = './service/?.lua;./tests/lua/console/?.lua'\n\
-             lua_path = './lualib/?.lua'\nlogpath = '{}'\n",
+             snax = './tests/lua/snax/?.lua'\n\
+             lua_path = './lualib/?.lua;./tests/lua/snax/?.lua'\nlogpath = '{}'\n",
             scratch.display()
         );
         fs::write(scratch.join("config"), config).unwrap();
@@ -196,7 +197,7 @@ fn commands() {
     console.ask("logoff .counter");
     node.program.wait_for("Close log file");
     console.ask("log idle");
-    console.ask("snax nothing");
+    console.ask("snax counter");
     console.ask("signal .counter 1");
     node.program.wait_for("Current Memory");
     for line in [
@@ -262,6 +263,7 @@ fn values() {
     console.answers("info :0000000a", &["count\t5", "unit\tnone", OK]);
     console.answers("info b", &[OK]);
     console.answers("start nothing", &["Failed", OK]);
+    console.answers("snax nothing", &["Failed", OK]);
     console.answers("start counter", &[":0000000d\tcounter", OK]);
     console.answers("killtask .counter nothing", &["Not found", OK]);
     console.answers("kill :0000000d", &[":0000000d\tsnlua counter", OK]);
