@@ -108,6 +108,13 @@ fn snax() {
     passes_with("snax_service", settings);
 }
 
+#[test]
+fn old_names() {
+    let settings = "lua_path = '[skynet]/lualib/compat10/?.lua;./tests/lua/?.lua'\n\
+                    snax = './tests/lua/snax/?.lua'\n";
+    passes_with("old_names", settings);
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");
