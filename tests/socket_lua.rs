@@ -3,47 +3,16 @@
 //! peer of another kind; and skynet.dns.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-use process::{Ended, Outcome};
-use std::fs;
+use node::{DEADLINE, assert_passed};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-/// No node here takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(90);
-
-/// Runs a program of `tests/lua` with more settings.
-fn run(name: &str, test: &str, more: &str) -> Outcome {
-    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("socket_lua.{test}"));
-    fs::create_dir_all(&scratch).unwrap();
-    let file = scratch.join("config");
-    let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
-    );
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, &scratch, DEADLINE)
-}
-
-#[track_caller]
-fn assert_passed(outcome: &Outcome) {
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+fn run(name: &str, test: &str, more: &str) -> node::process::Outcome {
+    node::run(name, &format!("socket_lua.{test}"), more)
 }
 
 #[test]
