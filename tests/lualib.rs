@@ -28,10 +28,16 @@ fn run(name: &str, config: &str) -> Outcome {
 /// Runs a program of `tests/lua`.
 #[track_caller]
 fn passes(name: &str) {
+    passes_with(name, "");
+}
+
+/// The same with more settings.
+#[track_caller]
+fn passes_with(name: &str, more: &str) {
     let config = format!(
         "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n"
+         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
     );
     let outcome = run(name, &config);
     let passed = outcome.stdout.lines().any(|line| line == "passed");
@@ -82,6 +88,14 @@ fn bson() {
 #[test]
 fn memory() {
     passes("memory");
+}
+
+#[test]
+fn snax() {
+    let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
+                    snax_interface_g = 'snax.globals'\n\
+                    snax_loader = './tests/lua/snax/loader.lua'\n";
+    passes_with("snax_service", settings);
 }
 
 /// The tutorial's config, and perhaps more settings after it.

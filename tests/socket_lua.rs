@@ -1,6 +1,6 @@
 //! skynet.socket and skynet.socketdriver on the executable: the programs
 //! `tests/lua/socket_*.lua`, each a service that prints `passed`, alone and with a
-//! peer of another kind; and skynet.dns.
+//! peer of another kind; skynet.socketchannel, and skynet.dns.
 #![cfg(feature = "standalone")]
 
 #[path = "support/node.rs"]
@@ -47,6 +47,24 @@ fn names() {
         "Udp server open 127.0.0.1:",
         "Recv an invalid name when dns query",
         "Recv an invalid package when dns query",
+    ] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
+}
+
+#[test]
+fn channels() {
+    let outcome = run("socket_channel", "channels", "");
+    assert_passed(&outcome);
+    for line in [
+        "socket: unknown session : 99",
+        "socket closed by peer :  127.0.0.1 ",
+        "Connect failed Connection refused 127.0.0.1 ",
+        "Connect failed no more backup host 127.0.0.1 ",
+        "socket: connect Connection refused",
+        "socket: connect to 127.0.0.1 ",
+        "socket: connect to backup host 127.0.0.1 ",
+        "K bytes need to send out (fd = ",
     ] {
         assert!(outcome.stdout.contains(line), "no {line:?} in the log");
     }

@@ -38,6 +38,7 @@ mod command;
 mod core;
 mod crypt;
 mod library;
+mod ltls;
 mod md5;
 mod memory;
 mod mongo;
@@ -67,6 +68,8 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"md5.core", md5::luaopen_md5_core),
     (c"skynet.memory", memory::luaopen_skynet_memory),
     (c"bson", bson::luaopen_bson),
+    (c"ltls.c", ltls::luaopen_ltls_c),
+    (c"ltls.init.c", ltls::luaopen_ltls_init_c),
     (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
     (
         c"skynet.socketdriver",

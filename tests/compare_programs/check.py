@@ -15,6 +15,12 @@ from side import Side
 SAME, DIFFERENT, LEFT_OUT = "same", "different", "left out"
 
 
+def lua_layer(tree):
+    """What tells one Lua layer from another: the tree's own skynet.lua. Without a tree it
+    is the executable's."""
+    return tree and (tree / "lualib/skynet.lua").read_bytes()
+
+
 def check(program, options, number):
     """Compares one program once. Returns its name, the result, and lines to read."""
     die_with_parent()
@@ -27,7 +33,7 @@ def check(program, options, number):
     if inside:
         namespace.enter(stand_ins.addresses())
     root = options.keep / program.name if options.keep else Path(tempfile.mkdtemp(prefix="compare-"))
-    differ = lua_layers_differ(options.left_tree, options.right_tree)
+    differ = lua_layer(options.left_tree) != lua_layer(options.right_tree)
     masks = Masks(program.masks, program.drop, differ)
     sequences = []
     try:
@@ -46,14 +52,6 @@ def check(program, options, number):
     if failed:
         lines = [f"the left side failed: {line}" for line in failed] + lines
     return program.name, DIFFERENT if lines else SAME, lines
-
-
-def lua_layers_differ(*trees):
-    """Whether one of the trees is the executable's own, or has another `skynet` module."""
-    if None in trees:
-        return True
-    first, *others = [(tree / "lualib/skynet.lua").read_bytes() for tree in trees]
-    return any(other != first for other in others)
 
 
 def _clients(side, options):
