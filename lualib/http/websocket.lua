@@ -104,7 +104,7 @@ local function begin_tls(id, mode, hostname)
     local session = tls.newtls(mode, tls_context(tls, mode), hostname)
     local init = mode == "server" and tls.init_responsefunc or tls.init_requestfunc
     local finish = tls.closefunc(session)
-    local ok, reason = pcall(init(id, session), hostname)
+    local ok, reason = pcall(init(id, session))
     if not ok then
         finish()
         error(reason, 0)
@@ -285,17 +285,17 @@ end
 --------------------------------------------------------------------------------
 -- Clients
 
--- Host, port and whether the host is a name.
+-- Host and port.
 local function split_host(text)
     local host, port = text:match "^%[([^%]]+)%]:?(%d*)$"
     if host then
-        return host, tonumber(port), false
+        return host, tonumber(port)
     end
     host, port = text:match "^([^:]+):?(%d*)$"
     if not host then
         error(format("invalid host: %s", text))
     end
-    return host, tonumber(port), not host:find "%d$"
+    return host, tonumber(port)
 end
 
 --- Connects to a server; an error if that fails.
@@ -308,9 +308,9 @@ function M.connect(url, header, timeout)
     if not protocol then
         error(format("invalid protocol: %s", protocol))
     end
-    local host, port, named = split_host(address)
+    local host, port = split_host(address)
     local id = helper.connect(host, port or (protocol == "ws" and 80 or 443), timeout)
-    local ok, self = pcall(attach, id, "client", protocol, named and host or nil)
+    local ok, self = pcall(attach, id, "client", protocol, host)
     if not ok then
         socket.close(id)
         error(self, 0)

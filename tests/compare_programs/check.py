@@ -33,9 +33,6 @@ def check(program, options, number):
     if inside:
         namespace.enter(stand_ins.addresses())
     root = options.keep / program.name if options.keep else Path(tempfile.mkdtemp(prefix="compare-"))
-    client_tree = options.client_tree or options.left_tree or options.right_tree
-    lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path(shutil.which("lua") or "lua"))
-    clients = Clients(lua.resolve(), Side("client", lua, client_tree, options.programs))
     differ = lua_layer(options.left_tree) != lua_layer(options.right_tree)
     masks = Masks(program.masks, program.drop, differ)
     sequences = []
@@ -43,7 +40,8 @@ def check(program, options, number):
         for name in ("left", "right"):
             side = Side(name, getattr(options, name), getattr(options, f"{name}_tree"),
                         options.programs)
-            run = Run(program, side, root / f"{name}-{number}", masks, clients, options.seconds)
+            run = Run(program, side, root / f"{name}-{number}", masks, _clients(side, options),
+                      options.seconds)
             run.go()
             sequences.append(run.sequences())
     finally:
@@ -54,3 +52,12 @@ def check(program, options, number):
     if failed:
         lines = [f"the left side failed: {line}" for line in failed] + lines
     return program.name, DIFFERENT if lines else SAME, lines
+
+
+def _clients(side, options):
+    """An executable that carries its Lua layer runs clients, too."""
+    if not side.tree and not options.lua:
+        return Clients([str(side.executable), "lua"], side)
+    tree = options.client_tree or options.left_tree or options.right_tree
+    lua = options.lua or (tree / "3rd/lua/lua" if tree else Path(shutil.which("lua") or "lua"))
+    return Clients([str(lua.resolve())], Side("client", lua, tree, options.programs))

@@ -11,11 +11,3 @@ function print(...)
     end
     core.error(table.concat(words, "\t"))
 end
-
--- A module that only one of the nodes has: programs shall do the same on both.
-local absent = core.command("GETENV", "compare_absent")
-if absent then
-    package.preload[absent] = function()
-        error(absent .. " is not compared", 0)
-    end
-end
