@@ -5,43 +5,19 @@
 #[path = "support/process.rs"]
 mod process;
 
+#[path = "support/program.rs"]
+mod program;
+
 use process::{Ended, Outcome};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
-
-/// No node here takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(90);
-
-/// Runs a node in the repository, with a config of its own.
-fn run(name: &str, config: &str) -> Outcome {
-    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("lualib.{name}"));
-    fs::create_dir_all(&scratch).unwrap();
-    let file = scratch.join("config");
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, &scratch, DEADLINE)
-}
 
 /// Runs a program of `tests/lua`.
 #[track_caller]
-fn passes(name: &str) {
-    let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n"
-    );
-    let outcome = run(name, &config);
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{name}: {:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+fn passes(name: &str) -> Outcome {
+    let outcome = program::run(name, &format!("lualib.{name}"), "");
+    program::assert_passed(&outcome);
+    outcome
 }
 
 #[test]
@@ -52,6 +28,14 @@ fn names() {
 #[test]
 fn semantics() {
     passes("semantics");
+}
+
+#[test]
+fn queues() {
+    let outcome = passes("queues");
+    for line in ["] throw an error : it failed", "] return something"] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
 }
 
 #[test]
@@ -87,7 +71,10 @@ fn memory() {
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");
-    run(name, &format!("include \"{include}\"\n{more}"))
+    program::run_node(
+        &format!("lualib.{name}"),
+        &format!("include \"{include}\"\n{more}"),
+    )
 }
 
 #[test]

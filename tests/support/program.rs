@@ -18,13 +18,18 @@ pub fn scratch(test: &str) -> PathBuf {
 
 /// Runs a program with more settings.
 pub fn run(name: &str, test: &str, more: &str) -> Outcome {
-    let scratch = scratch(test);
-    let file = scratch.join("config");
     let config = format!(
         "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
          lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
     );
+    run_node(test, &config)
+}
+
+/// Runs a node in the repository with a config.
+pub fn run_node(test: &str, config: &str) -> Outcome {
+    let scratch = scratch(test);
+    let file = scratch.join("config");
     fs::write(&file, config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
     command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
