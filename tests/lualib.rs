@@ -2,21 +2,24 @@
 //! that prints `passed`, and the tutorial.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-#[path = "support/program.rs"]
-mod program;
-
-use process::{Ended, Outcome};
+use node::process::{Ended, Outcome};
 use std::fs;
 use std::path::PathBuf;
 
 /// Runs a program of `tests/lua`.
 #[track_caller]
 fn passes(name: &str) -> Outcome {
-    let outcome = program::run(name, &format!("lualib.{name}"), "");
-    program::assert_passed(&outcome);
+    passes_with(name, "")
+}
+
+/// The same with more settings.
+#[track_caller]
+fn passes_with(name: &str, more: &str) -> Outcome {
+    let outcome = node::run(name, &format!("lualib.{name}"), more);
+    node::assert_passed(&outcome);
     outcome
 }
 
@@ -68,13 +71,36 @@ fn memory() {
     passes("memory");
 }
 
+#[test]
+fn multicast() {
+    passes("multicast");
+}
+
+#[test]
+fn debug_channel() {
+    passes("debug_channel");
+}
+
+#[test]
+fn snax() {
+    let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
+                    snax_interface_g = 'snax.globals'\n\
+                    snax_loader = './tests/lua/snax/loader.lua'\n";
+    passes_with("snax_service", settings);
+}
+
+#[test]
+fn old_names() {
+    let settings = "lua_path = '[skynet]/lualib/compat10/?.lua;./tests/lua/?.lua'\n\
+                    snax = './tests/lua/snax/?.lua'\n";
+    passes_with("old_names", settings);
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");
-    program::run_node(
-        &format!("lualib.{name}"),
-        &format!("include \"{include}\"\n{more}"),
-    )
+    let config = format!("include \"{include}\"\n{more}");
+    node::run_config(&config, &format!("lualib.{name}"))
 }
 
 #[test]

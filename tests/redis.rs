@@ -2,13 +2,10 @@
 //! replies against none. Where no redis is installed, tests that need it say so.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-#[path = "support/program.rs"]
-mod program;
-
-use program::{DEADLINE, assert_passed};
+use node::{DEADLINE, assert_passed, process};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -21,9 +18,9 @@ const BUS_DISTANCE: u16 = 10_000;
 
 /// An empty directory for one test.
 fn scratch(test: &str) -> PathBuf {
-    let scratch = program::scratch(&format!("redis.{test}"));
+    let scratch = node::scratch(&format!("redis.{test}"));
     fs::remove_dir_all(&scratch).unwrap();
-    program::scratch(&format!("redis.{test}"))
+    node::scratch(&format!("redis.{test}"))
 }
 
 fn is_installed(program: &str) -> bool {
@@ -115,7 +112,7 @@ impl Drop for Server {
 
 #[test]
 fn replies() {
-    let outcome = program::run("redis_replies", "redis.replies", "inputs = 1000000\n");
+    let outcome = node::run("redis_replies", "redis.replies", "inputs = 1000000\n");
     assert_passed(&outcome);
 }
 
@@ -128,7 +125,7 @@ fn client() {
     let options = [&["--requirepass", "word"][..], &user].concat();
     let server = Server::start(&scratch("client"), &options);
     let more = format!("port = {}\n", server.port);
-    let outcome = program::run("redis_client", "redis.client.node", &more);
+    let outcome = node::run("redis_client", "redis.client.node", &more);
     assert_passed(&outcome);
     for line in ["WRONGPASS invalid", "ERR DB index is out of range"] {
         assert!(outcome.stdout.contains(line), "no {line:?} in the log");
@@ -158,5 +155,5 @@ fn cluster() {
         assert!(server.says("Cluster state changed: ok"));
     }
     let more = format!("ports = \"{}\"\n", ports.join(" "));
-    assert_passed(&program::run("redis_cluster", "redis.cluster.node", &more));
+    assert_passed(&node::run("redis_cluster", "redis.cluster.node", &more));
 }

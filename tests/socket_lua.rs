@@ -3,21 +3,16 @@
 //! peer of another kind; skynet.socketchannel, and skynet.dns.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-#[path = "support/program.rs"]
-mod program;
-
-use process::Outcome;
-use program::{DEADLINE, assert_passed};
+use node::{DEADLINE, assert_passed};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-/// Runs a program of `tests/lua` with more settings.
-fn run(name: &str, test: &str, more: &str) -> Outcome {
-    program::run(name, &format!("socket_lua.{test}"), more)
+fn run(name: &str, test: &str, more: &str) -> node::process::Outcome {
+    node::run(name, &format!("socket_lua.{test}"), more)
 }
 
 #[test]

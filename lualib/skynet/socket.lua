@@ -42,7 +42,7 @@ local socket = {}
 ---@field open boolean               it can be read: the first event has come, and not the last
 ---@field opening boolean|string     no event has come yet; a string: it failed, for this reason
 ---@field want integer|string|boolean  what the reader waits for
----@field longest number             the most bytes that a separator may let it wait for
+---@field most integer|nil          how long the line may be that the reader waits for, in bytes
 ---@field waiter thread|false        the coroutine to wake at an event
 ---@field closer thread|false        the coroutine in `close` that lets the reader go first
 ---@field paused boolean|nil         not read for the time being; false: never to be paused again
@@ -136,7 +136,10 @@ local function enough(s, size)
     if math.type(want) then
         return size >= want
     end
-    return type(want) == "string" and (size > s.longest or readline(s.buffer, nil, want))
+    if type(want) ~= "string" then
+        return false
+    end
+    return s.most and size > s.most or readline(s.buffer, nil, want)
 end
 
 ---@type table<integer, fun(id: integer, number: integer, data: any)>
@@ -284,7 +287,6 @@ local function record(id, callback)
         open = false,
         opening = true,
         want = NOTHING,
-        longest = math.huge,
         waiter = false,
         closer = false,
         paused = nil,
@@ -475,8 +477,24 @@ local function take_size(s, size)
     return (pop(s.buffer, s.pool, size))
 end
 
+--- What there is instead of a line that is too long.
+local TOO_LONG <const> = true
+
+-- Whether more than the longest line and its end has come.
+local function is_beyond(s, separator)
+    if s.most then
+        local _, total = pop(s.buffer, s.pool, 0)
+        return total >= s.most + #separator
+    end
+    return false
+end
+
 local function take_line(s, separator)
-    return readline(s.buffer, s.pool, separator)
+    local line = readline(s.buffer, s.pool, separator)
+    if s.most and (line and #line > s.most or not line and is_beyond(s, separator)) then
+        return TOO_LONG
+    end
+    return line
 end
 
 local function has_some(s)
@@ -486,7 +504,7 @@ end
 -- Takes something from the buffer, or waits for it first. If it cannot be had any more: false and the rest.
 local function obtain(s, want, take, has)
     local got = take(s, want)
-    if not got and s.open and not s.closer and not has(s, want) then
+    if not got and s.open and not s.closer then
         expect(s, want, has)
         got = take(s, want)
     end
@@ -496,19 +514,14 @@ local function obtain(s, want, take, has)
     return false, readall(s.buffer, s.pool)
 end
 
--- How much is in the buffer.
-local function buffered(s)
+local function has_size(s, size)
     -- Nothing is taken when the number is too large, and the second result is what there is.
     local _, total = pop(s.buffer, s.pool, 0)
-    return total
-end
-
-local function has_size(s, size)
-    return buffered(s) >= size
+    return total >= size
 end
 
 local function has_line(s, separator)
-    return readline(s.buffer, nil, separator) or buffered(s) > s.longest
+    return readline(s.buffer, nil, separator) or is_beyond(s, separator)
 end
 
 --- Reads bytes: so many, or without a number as many as there are, at least one.
@@ -527,20 +540,15 @@ end
 --- Reads up to a separator, which is left out.
 ---@param id integer
 ---@param separator string?  a newline by default
----@param limit integer?     the longest line, in bytes; any by default
----@return string|false line  false: the socket has closed before there was one, or it is longer
----@return string? rest       what was left when it closed, or what there is of the line: more bytes than the limit
-function socket.readline(id, separator, limit)
+---@param longest integer?    how long the line may be, in bytes; nil: as long as it comes
+---@return string|false|nil line  false: the socket has closed before there was one; nil: it is too long, and may be gone
+---@return string? rest       what was left when it closed
+function socket.readline(id, separator, longest)
     local s = known(id)
-    separator = separator or "\n"
-    if not limit then
-        s.longest = math.huge
-        return obtain(s, separator, take_line, has_line)
-    end
-    s.longest = limit + #separator
-    local line, rest = obtain(s, separator, take_line, has_line)
-    if line and #line > limit then
-        return false, line
+    s.most = longest
+    local line, rest = obtain(s, separator or "\n", take_line, has_line)
+    if line == TOO_LONG then
+        return nil
     end
     return line, rest
 end

@@ -53,11 +53,11 @@ end
 ---@param limit integer?     the longest line, in bytes; any by default
 ---@return string
 function stream:readline(separator, limit)
-    local line, rest = socket.readline(self[1], separator, limit)
+    local line = socket.readline(self[1], separator, limit)
     if line then
         return line
     end
-    if limit and rest and #rest > limit then
+    if line == nil then
         error(("a line of more than %d bytes"):format(limit))
     end
     error(LOST)

@@ -1,49 +1,82 @@
-//! Running a program of `tests/lua` as a node's start service.
+//! A program that runs beside the test, whose lines can be waited for.
 
-use crate::process::{self, Ended, Outcome};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
-/// No node here takes longer than this.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+/// How long a line, or the end, may take.
+const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A directory for one test.
-pub fn scratch(test: &str) -> PathBuf {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    fs::create_dir_all(&scratch).unwrap();
-    scratch
+/// It ends with this value, if it has not ended yet.
+pub struct Program {
+    pub child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<String>,
 }
 
-/// Runs a program with more settings.
-pub fn run(name: &str, test: &str, more: &str) -> Outcome {
-    let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
-    );
-    run_node(test, &config)
+impl Program {
+    /// Starts a command, and takes its standard output.
+    pub fn start(command: &mut Command) -> Program {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let (send, lines) = mpsc::channel();
+        thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| send.send(line))
+        });
+        Program {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    /// All lines so far that were waited for or came before those.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Waits for a line that contains a text, and returns it. Those before it are
+    /// passed over.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
+                panic!("no {text:?} in:\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn wait_end(&mut self) -> ExitStatus {
+        let end = loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => self.seen.push(line),
+                Err(end) => break end,
+            }
+        };
+        let closed = end == RecvTimeoutError::Disconnected;
+        assert!(closed, "it goes on after:\n{}", self.seen.join("\n"));
+        self.child.wait().expect("it is ours to wait for")
+    }
 }
 
-/// Runs a node in the repository with a config.
-pub fn run_node(test: &str, config: &str) -> Outcome {
-    let scratch = scratch(test);
-    let file = scratch.join("config");
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, &scratch, DEADLINE)
-}
-
-#[track_caller]
-pub fn assert_passed(outcome: &Outcome) {
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already, unless the test fails.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
