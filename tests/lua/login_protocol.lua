@@ -126,7 +126,7 @@ end
 --- More than the server is willing to keep, without a newline.
 local function endless_lines()
     for step = 1, 3 do
-        local id = handshake("first:sample", step, ("A"):rep(9000))
+        local id = handshake("first:sample", step, ("A"):rep(5000))
         -- An answer must not come; what is not read makes the end a reset.
         check.equal(socket.readline(id), false, "after an endless line")
         socket.close(id)
