@@ -16,3 +16,8 @@ fn server() {
 fn client() {
     assert_passed(&run("http_client", "http.client", ""));
 }
+
+#[test]
+fn websocket() {
+    assert_passed(&run("websocket", "http.websocket", ""));
+}
