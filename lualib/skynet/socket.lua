@@ -550,6 +550,9 @@ function socket.readline(id, separator, longest)
     if line == TOO_LONG then
         return nil
     end
+    if line then
+        return line
+    end
     return line, rest
 end
 
