@@ -29,6 +29,7 @@ fn services() {
 fn login_protocol() {
     let settings = "luaservice = luaservice .. ';./tests/lua/login/?.lua'\n\
                     login_port = 0\n\
+                    many_port = 0\n\
                     gate_port = 0\n";
     let outcome = run("login_protocol", "snax.login", settings);
     assert_passed(&outcome);
