@@ -1,14 +1,24 @@
---- Reads standard input: each line names a service, and its arguments, to launch.
+--- Reads standard input: each line names a service, and its arguments, to launch; with `snax` in front, a snax service.
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 
 local function launch(line)
-    local name = line:match "%S+"
+    local words = {}
+    for word in line:gmatch "%S+" do
+        table.insert(words, word)
+    end
+    local name = words[1]
     if not name then
         return
     end
-    local ok, reason = pcall(skynet.newservice, line)
+    local ok, reason
+    if name == "snax" then
+        name = table.concat(words, " ", 1, math.min(2, #words))
+        ok, reason = pcall(require "skynet.snax".newservice, table.unpack(words, 2))
+    else
+        ok, reason = pcall(skynet.newservice, line)
+    end
     if not ok then
         skynet.error(string.format("console: %s: %s", name, reason))
     end

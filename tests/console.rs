@@ -28,6 +28,10 @@ const HELLO: &str = "local skynet = require 'skynet'
 local words = table.concat({ ... }, ',')
 skynet.start(function() skynet.error('hello ' .. words) end)";
 
+/// A snax service that says with what it was started.
+const SNAX: &str = "local snax = require 'skynet.snax'
+function init(...) snax.printf('object %s', table.concat({ ... }, ',')) end";
+
 fn directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -42,13 +46,15 @@ impl Node {
     fn start(start: &str, stdin: impl Into<Stdio>, main: &str) -> Node {
         let directory = directory();
         let config = format!(
-            "thread = 2 harbor = 0 start = '{start}' luaservice = '{}/service/?.lua'",
+            "thread = 2 harbor = 0 start = '{start}' luaservice = '{0}/service/?.lua' \
+             snax = '{0}/service/?.lua'",
             directory.display()
         );
         for (name, text) in [
             ("config", config.as_str()),
             ("service/hello.lua", HELLO),
             ("service/broken.lua", "error 'broken on purpose'"),
+            ("service/object.lua", SNAX),
             ("service/main.lua", main),
         ] {
             fs::write(directory.join(name), text).unwrap();
@@ -127,13 +133,17 @@ fn console_reads_a_file() {
     let name = directory().join("lines");
     fs::write(
         &name,
-        "hello one two\n\n  \nbroken\nmissing x\nhello last-line",
+        "hello one two\n\n  \nbroken\nmissing x\n\
+         snax object a b\nsnax absent\nsnax\nhello last-line",
     )
     .unwrap();
     let mut node = Node::start("console", File::open(&name).unwrap(), "");
     node.expect("hello one,two");
     node.expect("console: broken: ");
     node.expect("console: missing: ");
+    node.expect("object a,b");
+    node.expect("console: snax absent: ");
+    node.expect("console: snax: ");
     node.expect("hello last-line");
     // The end of the file ends the console, and not the node.
     node.expect("KILL self");

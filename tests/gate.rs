@@ -1,22 +1,22 @@
 //! The C service gate on the executable, with real clients.
 #![cfg(feature = "standalone")]
 
+#[path = "support/program.rs"]
+mod program;
+
+use program::Program;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A node with tests/lua/gate_events.lua.
 struct Node {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    seen: Vec<String>,
+    program: Program,
     port: u16,
     header: usize,
 }
@@ -35,46 +35,24 @@ impl Node {
              lua_path = './lualib/?.lua;./tests/lua/?.lua'\n"
         );
         fs::write(&config, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_skynet"))
-            .arg(config)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (send, lines) = mpsc::channel();
-        thread::spawn(move || {
-            output
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| send.send(line))
-        });
-        let header = if header == "S" { 2 } else { 4 };
-        let mut node = Node {
-            child,
-            lines,
-            seen: Vec::new(),
+        let mut program = Program::start(
+            Command::new(env!("CARGO_BIN_EXE_skynet"))
+                .arg(config)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .stdin(Stdio::null()),
+        );
+        program.wait_for("listening");
+        Node {
+            program,
             port,
-            header,
-        };
-        node.wait_for("listening");
-        node
+            header: if header == "S" { 2 } else { 4 },
+        }
     }
 
     /// Waits for a line that contains a text.
     #[track_caller]
     fn wait_for(&mut self, text: &str) {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
-                panic!("no {text:?} after {:#?}", self.seen);
-            };
-            let found = line.contains(text);
-            self.seen.push(line);
-            if found {
-                return;
-            }
-        }
+        self.program.wait_for(text);
     }
 
     fn connect(&self) -> Client {
@@ -89,27 +67,7 @@ impl Node {
 
     fn end(mut self, client: &mut Client) {
         client.send("exit");
-        let end = loop {
-            match self.lines.recv_timeout(DEADLINE) {
-                Ok(line) => self.seen.push(line),
-                Err(end) => break end,
-            }
-        };
-        assert_eq!(
-            end,
-            mpsc::RecvTimeoutError::Disconnected,
-            "{:#?}",
-            self.seen
-        );
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It has ended already, unless the test fails.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        assert!(self.program.wait_end().success());
     }
 }
 
@@ -190,7 +148,7 @@ fn wrong_parameters() {
         "Invalid gate address no:port",
     ] {
         // The log is written by another service than the one that listens.
-        if !node.seen.iter().any(|line| line.contains(text)) {
+        if !node.program.seen().iter().any(|line| line.contains(text)) {
             node.wait_for(text);
         }
     }

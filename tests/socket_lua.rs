@@ -1,49 +1,18 @@
 //! skynet.socket and skynet.socketdriver on the executable: the programs
 //! `tests/lua/socket_*.lua`, each a service that prints `passed`, alone and with a
-//! peer of another kind; and skynet.dns.
+//! peer of another kind; skynet.socketchannel, and skynet.dns.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-use process::{Ended, Outcome};
-use std::fs;
+use node::{DEADLINE, assert_passed};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-/// No node here takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(90);
-
-/// Runs a program of `tests/lua` with more settings.
-fn run(name: &str, test: &str, more: &str) -> Outcome {
-    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("socket_lua.{test}"));
-    fs::create_dir_all(&scratch).unwrap();
-    let file = scratch.join("config");
-    let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
-    );
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, &scratch, DEADLINE)
-}
-
-#[track_caller]
-fn assert_passed(outcome: &Outcome) {
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+fn run(name: &str, test: &str, more: &str) -> node::process::Outcome {
+    node::run(name, &format!("socket_lua.{test}"), more)
 }
 
 #[test]
@@ -78,6 +47,24 @@ fn names() {
         "Udp server open 127.0.0.1:",
         "Recv an invalid name when dns query",
         "Recv an invalid package when dns query",
+    ] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
+}
+
+#[test]
+fn channels() {
+    let outcome = run("socket_channel", "channels", "");
+    assert_passed(&outcome);
+    for line in [
+        "socket: unknown session : 99",
+        "socket closed by peer :  127.0.0.1 ",
+        "Connect failed Connection refused 127.0.0.1 ",
+        "Connect failed no more backup host 127.0.0.1 ",
+        "socket: connect Connection refused",
+        "socket: connect to 127.0.0.1 ",
+        "socket: connect to backup host 127.0.0.1 ",
+        "K bytes need to send out (fd = ",
     ] {
         assert!(outcome.stdout.contains(line), "no {line:?} in the log");
     }

@@ -26,6 +26,18 @@ function bench.result(metric, value)
     io.stdout:flush()
 end
 
+--- Tells the script that clients can come, and what they all ask. Does not return.
+---@param port integer
+---@param request string
+function bench.ready(port, request)
+    local hex = request:gsub(".", function(c)
+        return ("%02x"):format(c:byte())
+    end)
+    io.stdout:write(("BENCH-READY %d %s\n"):format(port, hex))
+    io.stdout:flush()
+    skynet.wait()
+end
+
 --- Runs `body` as the node's start service and ends the node after it. An
 --- error is printed as a failure, so that the script does not wait in vain.
 ---@param body fun()

@@ -1,5 +1,4 @@
--- How long a function takes, for benchmarks that do one thing over and over in one
--- service.
+-- How long something takes that is quick: for the benchmarks that count by themselves.
 
 local core = require "skynet.core"
 

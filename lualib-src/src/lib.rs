@@ -37,10 +37,13 @@ mod client;
 mod command;
 mod core;
 mod crypt;
+mod debugchannel;
 mod library;
+mod ltls;
 mod md5;
 mod memory;
 mod mongo;
+mod multicast;
 mod netpack;
 mod object;
 mod send;
@@ -66,7 +69,17 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (c"client.crypt", crypt::luaopen_client_crypt),
     (c"md5.core", md5::luaopen_md5_core),
     (c"skynet.memory", memory::luaopen_skynet_memory),
+    (
+        c"skynet.debugchannel",
+        debugchannel::luaopen_skynet_debugchannel,
+    ),
+    (
+        c"skynet.multicast.core",
+        multicast::luaopen_skynet_multicast_core,
+    ),
     (c"bson", bson::luaopen_bson),
+    (c"ltls.c", ltls::luaopen_ltls_c),
+    (c"ltls.init.c", ltls::luaopen_ltls_init_c),
     (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
     (
         c"skynet.socketdriver",

@@ -4,15 +4,19 @@ use std::ffi::{CStr, c_int};
 
 use mlua_sys::*;
 
+use crate::library::{self, Entry};
+
 /// What a userdata can hold. The empty value is what is left behind when Lua
 /// collects it: finalisers of other objects, or a program that calls `__gc` by
 /// hand, may still use the userdata.
 pub(crate) trait Object: Default {
     /// The name of its metatable, which no other type has.
     const NAME: &'static CStr;
+    /// What `object:method()` finds.
+    const METHODS: &'static [Entry] = &[];
 }
 
-/// Pushes an empty object. Three slots are used. The pointer is valid as long as
+/// Pushes an empty object. Four slots are used. The pointer is valid as long as
 /// the userdata is on the stack or referred to.
 ///
 /// # Safety
@@ -28,6 +32,11 @@ pub(crate) unsafe fn push<T: Object>(L: *mut lua_State) -> *mut T {
         if luaL_newmetatable(L, T::NAME.as_ptr()) != 0 {
             lua_pushcclosure(L, collect::<T>, 0);
             lua_setfield(L, -2, c"__gc".as_ptr());
+            if !T::METHODS.is_empty() {
+                lua_createtable(L, 0, T::METHODS.len() as c_int);
+                library::add(L, T::METHODS);
+                lua_setfield(L, -2, c"__index".as_ptr());
+            }
         }
         let object = lua_newuserdatauv(L, size_of::<T>(), 0).cast::<T>();
         object.write(T::default());

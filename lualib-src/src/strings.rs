@@ -53,6 +53,22 @@ pub(crate) unsafe fn push_bytes(L: *mut lua_State, bytes: &[u8]) {
     unsafe { lua_pushlstring(L, bytes.as_ptr().cast(), bytes.len()) };
 }
 
+/// Raises a Lua error with this text behind the place in the program, as `luaL_error`
+/// does with a format. Lua copies the bytes first: they may be an object's of this
+/// state, but no frame's.
+///
+/// # Safety
+/// As [`check_bytes`]. Two slots are used.
+pub(crate) unsafe fn raise(L: *mut lua_State, text: &[u8]) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe {
+        luaL_where(L, 1);
+        push_bytes(L, text);
+        lua_concat(L, 2);
+        lua_error(L)
+    }
+}
+
 /// Strings of up to so many bytes are written on the C stack: Lua's own buffer takes
 /// longer to set up.
 const LOCAL: usize = 256;

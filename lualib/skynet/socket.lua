@@ -42,6 +42,7 @@ local socket = {}
 ---@field open boolean               it can be read: the first event has come, and not the last
 ---@field opening boolean|string     no event has come yet; a string: it failed, for this reason
 ---@field want integer|string|boolean  what the reader waits for
+---@field most integer|nil          how long the line may be that the reader waits for, in bytes
 ---@field waiter thread|false        the coroutine to wake at an event
 ---@field closer thread|false        the coroutine in `close` that lets the reader go first
 ---@field paused boolean|nil         not read for the time being; false: never to be paused again
@@ -135,7 +136,10 @@ local function enough(s, size)
     if math.type(want) then
         return size >= want
     end
-    return type(want) == "string" and readline(s.buffer, nil, want)
+    if type(want) ~= "string" then
+        return false
+    end
+    return s.most and size > s.most or readline(s.buffer, nil, want)
 end
 
 ---@type table<integer, fun(id: integer, number: integer, data: any)>
@@ -473,8 +477,24 @@ local function take_size(s, size)
     return (pop(s.buffer, s.pool, size))
 end
 
+--- What there is instead of a line that is too long.
+local TOO_LONG <const> = true
+
+-- Whether more than the longest line and its end has come.
+local function is_beyond(s, separator)
+    if s.most then
+        local _, total = pop(s.buffer, s.pool, 0)
+        return total >= s.most + #separator
+    end
+    return false
+end
+
 local function take_line(s, separator)
-    return readline(s.buffer, s.pool, separator)
+    local line = readline(s.buffer, s.pool, separator)
+    if s.most and (line and #line > s.most or not line and is_beyond(s, separator)) then
+        return TOO_LONG
+    end
+    return line
 end
 
 local function has_some(s)
@@ -501,7 +521,7 @@ local function has_size(s, size)
 end
 
 local function has_line(s, separator)
-    return readline(s.buffer, nil, separator)
+    return readline(s.buffer, nil, separator) or is_beyond(s, separator)
 end
 
 --- Reads bytes: so many, or without a number as many as there are, at least one.
@@ -520,10 +540,17 @@ end
 --- Reads up to a separator, which is left out.
 ---@param id integer
 ---@param separator string?  a newline by default
----@return string|false line  false: the socket has closed before there was one
+---@param longest integer?    how long the line may be, in bytes; nil: as long as it comes
+---@return string|false|nil line  false: the socket has closed before there was one; nil: it is too long, and may be gone
 ---@return string? rest       what was left when it closed
-function socket.readline(id, separator)
-    return obtain(known(id), separator or "\n", take_line, has_line)
+function socket.readline(id, separator, longest)
+    local s = known(id)
+    s.most = longest
+    local line, rest = obtain(s, separator or "\n", take_line, has_line)
+    if line == TOO_LONG then
+        return nil
+    end
+    return line, rest
 end
 
 --- Reads everything until the socket closes.

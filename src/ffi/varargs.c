@@ -10,7 +10,9 @@
 
 struct skynet_context;
 
-/* In error.rs. Copies the text. */
+/* In error.rs. Copies the text. Hidden: it is nobody else's, so that no library or
+ * executable exports it, although Rust exports every name that C has to know. */
+__attribute__((visibility("hidden")))
 void skynet_error_text(struct skynet_context *from, const char *text, size_t length);
 
 /* Most lines fit in here and are formatted once, without allocating. */

@@ -17,6 +17,7 @@ EVERYWHERE = [
 # For two different Lua layers: where in lualib and service a line comes from is
 # theirs, and so is the way that a call took through them.
 LUA_LAYER = [
+    (re.compile(r" @(?:\./|\[skynet\]/)?(?:lualib|service)/[\w./]+\.lua:\d+"), ""),
     (re.compile(r"\n?stack traceback:.*", re.DOTALL), "\nTRACEBACK"),
     (re.compile(r"(?:\./|\[skynet\]/)?\b(?:lualib|service)/[\w./]+\.lua:\d+: ?"), ""),
 ]

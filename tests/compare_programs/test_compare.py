@@ -56,6 +56,8 @@ class MaskTest(unittest.TestCase):
         self.assertNotEqual(self.masked(line), self.masked(other))
         self.assertEqual(self.masked(line, lua_layers_differ=True),
                          self.masked(other, lua_layers_differ=True))
+        traced = "sleep : @./lualib/skynet.lua:519 @./test/a.lua:9 @./service/snaxd.lua:32"
+        self.assertEqual(self.masked(traced, lua_layers_differ=True), "sleep : @./test/a.lua:9")
 
 
 class LogTest(unittest.TestCase):

@@ -1,0 +1,9 @@
+--- Its `init` fails.
+
+function init(reason)
+    error(reason)
+end
+
+function response.here()
+    return true
+end

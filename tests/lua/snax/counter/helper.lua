@@ -1,0 +1,1 @@
+return "the helper beside counter"
