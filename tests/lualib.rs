@@ -91,11 +91,28 @@ fn memory() {
 }
 
 #[test]
+fn multicast() {
+    passes("multicast");
+}
+
+#[test]
+fn debug_channel() {
+    passes("debug_channel");
+}
+
+#[test]
 fn snax() {
     let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
                     snax_interface_g = 'snax.globals'\n\
                     snax_loader = './tests/lua/snax/loader.lua'\n";
     passes_with("snax_service", settings);
+}
+
+#[test]
+fn old_names() {
+    let settings = "lua_path = '[skynet]/lualib/compat10/?.lua;./tests/lua/?.lua'\n\
+                    snax = './tests/lua/snax/?.lua'\n";
+    passes_with("old_names", settings);
 }
 
 /// The tutorial's config, and perhaps more settings after it.

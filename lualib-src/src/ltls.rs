@@ -16,6 +16,7 @@ use std::hint::unreachable_unchecked;
 use std::rc::Rc;
 
 use mlua_sys::*;
+use skynet_abi::env::skynet_getenv;
 
 use crate::library::{self, Entry};
 use crate::object::{self, Object};
@@ -65,14 +66,29 @@ impl Object for Tls {
     ];
 }
 
-/// Opens `ltls.c`.
+/// Whether the config says that there is to be no TLS.
+fn is_off() -> bool {
+    // SAFETY: the key is a C string; a value stays for as long as the process lives.
+    unsafe {
+        let value = skynet_getenv(c"enablessl".as_ptr());
+        !value.is_null() && CStr::from_ptr(value) == c"false"
+    }
+}
+
+/// Opens `ltls.c`; a Lua error if the config says `enablessl = false`.
 ///
 /// # Safety
 /// Called by Lua.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn luaopen_ltls_c(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; two slots are used.
-    unsafe { library::push(L, &FUNCTIONS) };
+    unsafe {
+        if is_off() {
+            let reason = c"ltls need init, Put enablessl = true in you config file.";
+            return luaL_error(L, reason.as_ptr());
+        }
+        library::push(L, &FUNCTIONS);
+    }
     1
 }
 

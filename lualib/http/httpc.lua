@@ -103,14 +103,15 @@ end
 
 local function begin_tls(connection)
     local tls = require "http.tlshelper"
-    local id, name = connection.id, connection.address.name
+    local id = connection.id
     tls_context = tls_context or tls.newctx()
-    local session = tls.newtls("client", tls_context, name)
+    -- An address counts as well where servers are verified.
+    local session = tls.newtls("client", tls_context, connection.address.host)
     connection.end_tls = tls.closefunc(session)
     connection.read = tls.readfunc(id, session)
     connection.write = tls.writefunc(id, session)
     connection.readall = tls.readallfunc(id, session)
-    tls.init_requestfunc(id, session)(name)
+    tls.init_requestfunc(id, session)()
 end
 
 local function resolve(host)

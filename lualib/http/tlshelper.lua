@@ -4,9 +4,16 @@
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local helper = require "http.sockethelper"
+local internal = require "http.internal"
 local ltls = require "ltls.c"
 
+local socket_error = helper.socket_error
+local find, sub = string.find, string.sub
+
 local tlshelper = {}
+
+--------------------------------------------------------------------------------
+-- The handshake
 
 -- One step of the handshake. What is wrong is also told to the other side, which would have to guess.
 local function step(tls, write, received)
@@ -65,50 +72,112 @@ function tlshelper.closefunc(tls)
     end
 end
 
+--------------------------------------------------------------------------------
+-- Bytes
+
+--- What was received; the bytes before `at` are taken.
+---@class http.tlshelper.source: http.source
+---@field buffer string
+---@field at integer
+local Source = {}
+Source.__index = Source
+
+local function receive(self)
+    if self.tls:ended() then
+        error(socket_error("the other side has closed fd = " .. self.fd))
+    end
+    return self.tls:read(self.read())
+end
+
+-- Receives so many bytes, or more, behind those that are there. Whatever comes before an error is kept.
+local function fill(self, count)
+    -- What came with the end of the handshake is inside already.
+    local inside = self.tls:read()
+    local pieces = { sub(self.buffer, self.at), inside }
+    count = count - #inside
+    local ok, piece = true, nil
+    while ok and count > 0 do
+        ok, piece = pcall(receive, self)
+        if ok then
+            pieces[#pieces + 1] = piece
+            count = count - #piece
+        end
+    end
+    self.buffer, self.at = table.concat(pieces), 1
+    if not ok then
+        error(piece, 0)
+    end
+end
+
+local function count(self)
+    return #self.buffer - self.at + 1
+end
+
+function Source:take(size)
+    local missing = size - count(self)
+    if missing > 0 then
+        fill(self, missing)
+    end
+    local first = self.at
+    self.at = first + size
+    return sub(self.buffer, first, self.at - 1)
+end
+
+local function take_some(self)
+    if count(self) == 0 then
+        fill(self, 1)
+    end
+    return self:take(count(self))
+end
+
+function Source:some()
+    local ok, bytes = pcall(take_some, self)
+    if not ok and bytes ~= socket_error then
+        error(bytes, 0)
+    end
+    return ok and bytes or nil
+end
+
+function Source:take_line(separator, longest)
+    local from = self.at
+    while true do
+        local first, last = find(self.buffer, separator, from, true)
+        if first then
+            if first - self.at > longest then
+                return nil
+            end
+            local line = sub(self.buffer, self.at, first - 1)
+            self.at = last + 1
+            return line
+        end
+        local there = count(self)
+        if there >= longest + #separator then
+            return nil
+        end
+        fill(self, 1)
+        -- The separator may have begun already.
+        from = math.max(there - #separator + 2, 1)
+    end
+end
+
+function Source:rest()
+    return ""
+end
+
 --- A function that reads as many bytes as it is asked for, or what there is.
 ---@param fd integer
 ---@param tls userdata
 ---@return fun(size: integer?): string
 function tlshelper.readfunc(fd, tls)
-    local read = helper.readfunc(fd)
-    -- What was received; the bytes before `at` are taken.
-    local buffer, at = "", 1
-
-    local function receive()
-        if tls:ended() then
-            error(helper.socket_error("the other side has closed fd = " .. fd))
+    local source = setmetatable({ fd = fd, tls = tls, read = helper.readfunc(fd), buffer = "", at = 1 }, Source)
+    local function reader(size)
+        if size then
+            return source:take(size)
         end
-        return tls:read(read())
+        return take_some(source)
     end
-
-    -- Receives so many bytes, or more, behind those that are there. Whatever comes before an error is kept.
-    local function fill(count)
-        -- What came with the end of the handshake is inside already.
-        local pieces = { buffer:sub(at), tls:read() }
-        count = count - #pieces[2]
-        local ok, piece = true, nil
-        while ok and count > 0 do
-            ok, piece = pcall(receive)
-            if ok then
-                pieces[#pieces + 1] = piece
-                count = count - #piece
-            end
-        end
-        buffer, at = table.concat(pieces), 1
-        if not ok then
-            error(piece, 0)
-        end
-    end
-
-    return function(size)
-        local missing = (size or 1) - (#buffer - at + 1)
-        if missing > 0 then
-            fill(missing)
-        end
-        local first = at
-        at = size and at + size or #buffer + 1
-        return buffer:sub(first, at - 1)
-    end
+    internal.sources[reader] = source
+    return reader
 end
 
 --- A function that reads until the other side has closed.
@@ -139,6 +208,9 @@ function tlshelper.writefunc(fd, tls)
         return write(tls:write(text))
     end
 end
+
+--------------------------------------------------------------------------------
+-- Contexts and connections
 
 --- Settings for connections. With `tls_cafile` in the config, clients accept no servers but those that its certificates
 --- vouch for.

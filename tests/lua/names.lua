@@ -73,6 +73,15 @@ local expected = {
     ["skynet.profile"] = {
         ["function"] = "resume start stop wrap",
     },
+    ["skynet.debugchannel"] = {
+        ["function"] = "connect create release sethook",
+    },
+    ["skynet.multicast.core"] = {
+        ["function"] = "bind close nextid pack packremote remote unpack",
+    },
+    ["skynet.remotedebug"] = {
+        ["function"] = "start",
+    },
     ["skynet.codecache"] = {
         ["function"] = "clear loadfile mode",
     },

@@ -58,7 +58,9 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // With one that the client cannot use, the error says what they do not agree on.
         self.choose(hello.server_name(), hello.signature_schemes())
+            .or_else(|| self.0.last().map(|(_, pair)| pair.clone()))
     }
 }
 
