@@ -351,7 +351,8 @@ fn overload() {
     let endless = vec![b'x'; 1 << 20];
     // It may be closed before all of it is sent.
     let _ = console.stream.get_mut().write_all(&endless);
-    node.program.wait_for("debug_console: a line of more than 65536 bytes");
+    node.program
+        .wait_for("debug_console: a line of more than 65536 bytes");
     node.program.wait_for(" disconnect");
     node.connect().answers("ping a", &["0", OK]);
 }
@@ -412,10 +413,7 @@ fn web_clients() {
     for wrong in [&large[..], b"GET / FTP/9\r\n\r\n", b"GET\x20\r\n\r\n"] {
         assert_eq!(web(&mut node, &[wrong]), "");
         let log = node.program.seen().iter();
-        let told = log
-            .rev()
-            .take(2)
-            .any(|line| line.contains("bad request: "));
+        let told = log.rev().take(2).any(|line| line.contains("bad request: "));
         assert!(told, "{:?}", node.program.seen());
     }
     // A client that goes away in the middle of its request.
