@@ -4,9 +4,7 @@
 -- The node's first service (bootstrap = "snlua bench_pack"): it needs no other.
 
 local core = require "skynet.core"
-
-local ROUNDS <const> = 80
-local ROUND_NS <const> = 3000000
+local measure = require "measure"
 
 --- What a client's battle frame may look like: nested records, short arrays,
 -- numbers of every width.
@@ -60,31 +58,6 @@ local function records()
         t[i] = { id = i, item = "sword", count = i * 3, bound = i % 2 == 0, level = 7 }
     end
     return t
-end
-
---- Nanoseconds per call of `f`, the best of several rounds.
----@param f fun(n: integer)  runs what is measured n times
----@return number
-local function measure(f)
-    local n, best = 16, math.huge
-    -- Find how many calls fill a round.
-    while true do
-        local start = core.hpc()
-        f(n)
-        local used = core.hpc() - start
-        if used > ROUND_NS // 4 then
-            n = math.max(1, n * ROUND_NS // used)
-            break
-        end
-        n = n * 4
-    end
-    for _ = 1, ROUNDS do
-        collectgarbage()
-        local start = core.hpc()
-        f(n)
-        best = math.min(best, (core.hpc() - start) / n)
-    end
-    return best
 end
 
 local function report(name, ...)
