@@ -65,12 +65,15 @@ function command.QUERY(key, ...)
     end
 end
 
---- The path, then the value. Answers with the value that was there.
+--- The path, then the value; a key alone has none. Answers with the value that was there.
 function command.UPDATE(...)
     local keys = table.pack(...)
-    local count = keys.n - 1
-    local value = keys[keys.n]
-    assert(count > 0, "datacenter.set needs a path and a value")
+    assert(keys[1] ~= nil, "datacenter.set needs a path")
+    local count = math.max(keys.n - 1, 1)
+    local value
+    if keys.n > 1 then
+        value = keys[keys.n]
+    end
     local branch = values
     for depth = 1, count - 1 do
         local key = keys[depth]

@@ -4,12 +4,11 @@
 local skynet = require "skynet"
 local debugchannel = require "skynet.debugchannel"
 
---- How long, after "cont", a service may take that has not let the debugger in yet. Centiseconds.
+--- How long a service may take to let the debugger go. One that is gone, or is no Lua service, never does. Centiseconds.
 local PATIENCE <const> = 300
 local FAILED <const> = "Debugger attach failed"
 
 local channel, handle = debugchannel.create()
-local attached = false
 local answer
 
 local function finish(...)
@@ -28,10 +27,6 @@ function command.start(address, fd)
     assert(not answer, "start more than once")
     answer = skynet.response()
     skynet.error(("Attach to %s"):format(skynet.address(address)))
-    -- Goes out behind the request below, and is answered once that is let in.
-    skynet.fork(function()
-        attached = pcall(skynet.call, address, "debug", "PING")
-    end)
     if pcall(skynet.call, address, "debug", "REMOTEDEBUG", fd, handle) then
         finish(true)
     else
@@ -43,11 +38,9 @@ end
 ---@param line string
 function command.cmd(line)
     channel:write(line)
-    if line == "cont" and not attached then
+    if line == "cont" then
         skynet.timeout(PATIENCE, function()
-            if not attached then
-                finish(false, FAILED)
-            end
+            finish(false, FAILED)
         end)
     end
 end

@@ -7,7 +7,7 @@ local socket = require "skynet.socket"
 local run = require "skynet.consolecommand"
 local format = require "skynet.consoleformat"
 
---- The longest line, or request of a web client. Bytes.
+--- The longest line, and body of a web client's request. Bytes.
 local LIMIT <const> = math.tointeger(tonumber(skynet.getenv "debug_console_limit" or 65536))
 assert(LIMIT and LIMIT > 0, "debug_console_limit: a number of bytes expected")
 
@@ -39,7 +39,7 @@ function connection:lend(take)
     skynet.fork(function()
         local line
         repeat
-            line = socket.readline(self.id, "\n")
+            line = socket.readline(self.id, "\n", LIMIT)
             if not self.lent then
                 self.left = line or nil
                 break
@@ -60,9 +60,15 @@ function connection:read()
         skynet.wait()
         self.waiting = nil
     end
-    local left = self.left
+    local line = self.left
     self.left = nil
-    return left or socket.readline(self.id, "\n")
+    if not line then
+        line = socket.readline(self.id, "\n", LIMIT)
+        if line == nil then
+            skynet.error(("debug_console: a line of more than %d bytes"):format(LIMIT))
+        end
+    end
+    return line
 end
 
 function connection:execute(line)
@@ -94,7 +100,7 @@ function connection:web_command(line)
     local helper = require "http.sockethelper"
     local code, url, _, _, body = httpd.read_request(helper.readfunc(self.id, line .. "\n"), LIMIT)
     if code ~= 200 then
-        error(("bad request: %s"):format(code), 0)
+        error("bad request: " .. tostring(code or url), 0)
     end
     if method == "POST" then
         return body
@@ -107,9 +113,8 @@ function connection:serve()
     repeat
         line = self:read()
         requested = line and self:web_command(line)
-        local todo = requested or line
-        if todo and todo ~= "" then
-            self:execute(todo)
+        if requested or line and line ~= "" then
+            self:execute(requested or line)
         end
     until not line or requested
 end
@@ -117,7 +122,6 @@ end
 local function accept(id, peer)
     local client = setmetatable({ id = id, lent = false }, connection)
     socket.start(id)
-    socket.limit(id, LIMIT)
     skynet.fork(function()
         client:print { "Welcome to skynet console" }
         skynet.error(peer, "connected")

@@ -2,52 +2,25 @@
 //! that prints `passed`, and the tutorial.
 #![cfg(feature = "standalone")]
 
-#[path = "support/process.rs"]
-mod process;
+#[path = "support/node.rs"]
+mod node;
 
-use process::{Ended, Outcome};
+use node::process::{Ended, Outcome};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
-
-/// No node here takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(90);
-
-/// Runs a node in the repository, with a config of its own.
-fn run(name: &str, config: &str) -> Outcome {
-    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("lualib.{name}"));
-    fs::create_dir_all(&scratch).unwrap();
-    let file = scratch.join("config");
-    fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skynet"));
-    command.arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
-    process::run(command, &scratch, DEADLINE)
-}
 
 /// Runs a program of `tests/lua`.
 #[track_caller]
-fn passes(name: &str) {
-    passes_with(name, "");
+fn passes(name: &str) -> Outcome {
+    passes_with(name, "")
 }
 
 /// The same with more settings.
 #[track_caller]
-fn passes_with(name: &str, more: &str) {
-    let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"{name}\"\n\
-         luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
-         lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
-    );
-    let outcome = run(name, &config);
-    let passed = outcome.stdout.lines().any(|line| line == "passed");
-    assert!(
-        passed && outcome.ended == Ended::Code(0),
-        "{name}: {:?}\n{}{}",
-        outcome.ended,
-        outcome.stdout,
-        outcome.stderr
-    );
+fn passes_with(name: &str, more: &str) -> Outcome {
+    let outcome = node::run(name, &format!("lualib.{name}"), more);
+    node::assert_passed(&outcome);
+    outcome
 }
 
 #[test]
@@ -58,6 +31,14 @@ fn names() {
 #[test]
 fn semantics() {
     passes("semantics");
+}
+
+#[test]
+fn queues() {
+    let outcome = passes("queues");
+    for line in ["] throw an error : it failed", "] return something"] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
 }
 
 #[test]
@@ -91,14 +72,6 @@ fn memory() {
 }
 
 #[test]
-fn snax() {
-    let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
-                    snax_interface_g = 'snax.globals'\n\
-                    snax_loader = './tests/lua/snax/loader.lua'\n";
-    passes_with("snax_service", settings);
-}
-
-#[test]
 fn multicast() {
     passes("multicast");
 }
@@ -108,10 +81,26 @@ fn debug_channel() {
     passes("debug_channel");
 }
 
+#[test]
+fn snax() {
+    let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
+                    snax_interface_g = 'snax.globals'\n\
+                    snax_loader = './tests/lua/snax/loader.lua'\n";
+    passes_with("snax_service", settings);
+}
+
+#[test]
+fn old_names() {
+    let settings = "lua_path = '[skynet]/lualib/compat10/?.lua;./tests/lua/?.lua'\n\
+                    snax = './tests/lua/snax/?.lua'\n";
+    passes_with("old_names", settings);
+}
+
 /// The tutorial's config, and perhaps more settings after it.
 fn tutorial(name: &str, more: &str) -> Outcome {
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config.tutorial");
-    run(name, &format!("include \"{include}\"\n{more}"))
+    let config = format!("include \"{include}\"\n{more}");
+    node::run_config(&config, &format!("lualib.{name}"))
 }
 
 #[test]

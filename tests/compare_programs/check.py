@@ -15,6 +15,12 @@ from side import Side
 SAME, DIFFERENT, LEFT_OUT = "same", "different", "left out"
 
 
+def lua_layer(tree):
+    """What tells one Lua layer from another: the tree's own skynet.lua. Without a tree it
+    is the executable's."""
+    return tree and (tree / "lualib/skynet.lua").read_bytes()
+
+
 def check(program, options, number):
     """Compares one program once. Returns its name, the result, and lines to read."""
     die_with_parent()
@@ -27,17 +33,15 @@ def check(program, options, number):
     if inside:
         namespace.enter(stand_ins.addresses())
     root = options.keep / program.name if options.keep else Path(tempfile.mkdtemp(prefix="compare-"))
-    client_tree = options.client_tree or options.left_tree or options.right_tree
-    lua = options.lua or (client_tree / "3rd/lua/lua" if client_tree else Path(shutil.which("lua") or "lua"))
-    clients = Clients(lua.resolve(), Side("client", lua, client_tree, options.programs))
-    differ = options.left_tree is None or options.right_tree is None
+    differ = lua_layer(options.left_tree) != lua_layer(options.right_tree)
     masks = Masks(program.masks, program.drop, differ)
     sequences = []
     try:
         for name in ("left", "right"):
             side = Side(name, getattr(options, name), getattr(options, f"{name}_tree"),
                         options.programs)
-            run = Run(program, side, root / f"{name}-{number}", masks, clients, options.seconds)
+            run = Run(program, side, root / f"{name}-{number}", masks, _clients(side, options),
+                      options.seconds)
             run.go()
             sequences.append(run.sequences())
     finally:
@@ -48,3 +52,12 @@ def check(program, options, number):
     if failed:
         lines = [f"the left side failed: {line}" for line in failed] + lines
     return program.name, DIFFERENT if lines else SAME, lines
+
+
+def _clients(side, options):
+    """An executable that carries its Lua layer runs clients, too."""
+    if not side.tree and not options.lua:
+        return Clients([str(side.executable), "lua"], side)
+    tree = options.client_tree or options.left_tree or options.right_tree
+    lua = options.lua or (tree / "3rd/lua/lua" if tree else Path(shutil.which("lua") or "lua"))
+    return Clients([str(lua.resolve())], Side("client", lua, tree, options.programs))

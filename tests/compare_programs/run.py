@@ -1,7 +1,6 @@
 """Runs one program on one side, step by step, and says what came out."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from parties import Connection, Late, Node, Process, WebSocket, listening, wait_until
 from side import Side
@@ -10,9 +9,9 @@ from stand_ins import StandIns
 
 @dataclass
 class Clients:
-    """How clients in Lua are run: by which interpreter, with whose modules."""
+    """How clients in Lua are run: by which command, with whose modules."""
 
-    lua: Path
+    command: list
     side: Side
 
 
@@ -80,7 +79,7 @@ class Run:
             case {"node": name}:
                 self._start_node(name)
             case {"lua": words}:
-                self._client(step.get("as", "client"), [str(self.clients.lua), *words.split()])
+                self._client(step.get("as", "client"), [*self.clients.command, *words.split()])
             case {"run": words}:
                 self._client(step.get("as", "process"), words.split())
             case {"connect": port}:

@@ -35,10 +35,19 @@ skynet.start(function()
 end)
 """
 
+CLIENT = """
+print(type(require "client.socket".connect), ...)
+"""
+
 CATALOGUE = """
 [[program]]
 name = "talk"
-steps = [{ await = 'snlua talk#1: done' }, { await = 'snlua talk child#1: KILL self' }]
+steps = [
+    { await = 'snlua talk#1: done' },
+    { await = 'snlua talk child#1: KILL self' },
+    { lua = "examples/client.lua a b" },
+    { end = "client" },
+]
 """
 
 
@@ -50,6 +59,7 @@ class EndToEndTest(unittest.TestCase):
         self.directory = Path(directory.name)
         (self.directory / "examples").mkdir()
         (self.directory / "examples/talk.lua").write_text(PROGRAM)
+        (self.directory / "examples/client.lua").write_text(CLIENT)
         (self.directory / "programs.toml").write_text(CATALOGUE)
 
     def wrapper(self, script):
@@ -87,10 +97,14 @@ class EndToEndTest(unittest.TestCase):
         self.assert_different(f'CHATTY=1 exec {SKYNET} "$@"', "+more\n")
 
     def test_another_exit_code(self):
-        self.assert_different(f'{SKYNET} "$@"; exit 3', "-main: 0\n      +main: 3\n")
+        self.assert_different(f'{SKYNET} "$@"; exit 3', "-main: 0\n      +client: 3\n      +main: 3\n")
 
     def test_output_beside_the_log(self):
         self.assert_different(f'echo oops; echo dear >&2; exec {SKYNET} "$@"', "+oops\n")
+
+    def test_another_client(self):
+        self.assert_different(f'[ "$1" = lua ] && set lua - </dev/null; exec {SKYNET} "$@"',
+                              "-function\ta\tb\n")
 
     def test_a_node_that_ends_at_once(self):
         self.assert_different("exit 1", "then main ended")

@@ -24,6 +24,22 @@ local expected = {
             "onclose open pause read readall readline resolve sendto shutdown start stdin udp udp_address " ..
             "udp_connect udp_dial udp_listen warning write",
     },
+    ["skynet.socketchannel"] = {
+        ["function"] = "channel",
+        ["table"] = "error",
+    },
+    ["skynet.mqueue"] = {
+        ["function"] = "call register send size",
+    },
+    ["skynet.db.redis"] = {
+        ["function"] = "connect watch",
+    },
+    ["skynet.db.redis.cluster"] = {
+        ["function"] = "new",
+    },
+    ["skynet.db.redis.crc16"] = {
+        ["function"] = "-",
+    },
     ["skynet.dns"] = {
         ["function"] = "flush resolve server",
         ["string"] = "DEFAULT_HOSTS DEFAULT_RESOLV_CONF",

@@ -279,15 +279,27 @@ local function limits()
     websocket.limit.server = before
 end
 
--- A request that httpd has read becomes a connection.
-local function upgrade()
+-- A request that httpd has read becomes a connection, on the socket or on what has read it.
+local function upgrade(interface)
     log, results = {}, {}
     local client, server = check.pair(listener)
+    local read = helper.readfunc(server)
+    local ended
+    interface = interface and {
+        -- It reads ahead as little as a socket does: no source is registered for it.
+        read = function(size)
+            return read(size or 1)
+        end,
+        write = helper.writefunc(server),
+        close = function()
+            ended = true
+        end,
+    }
     skynet.fork(function()
-        local code, url, method, header = httpd.read_request(helper.readfunc(server))
+        local code, url, method, header = httpd.read_request(interface and interface.read or read)
         equal(code, 200, "code")
-        local ok, reason = websocket.accept(server, handle, "ws", "addr",
-            { upgrade = { header = header, method = method, url = url } })
+        local ok, reason = websocket.accept(server, handle, interface and "wss" or "ws", "addr",
+            { upgrade = { header = header, method = method, url = url, interface = interface } })
         table.insert(results, { ok, reason })
     end)
     socket.write(client, REQUEST .. "\r\n" .. frame(0x81, "early"))
@@ -297,6 +309,7 @@ local function upgrade()
     equal(finished(), true, "accept")
     socket.close(client)
     equal_log("connect ", "handshake here /chat?a addr 1.2.3.4", "message early text", "close ")
+    equal(ended, interface and true, "the interface is closed")
 end
 
 --- Connects our client to our server.
@@ -463,6 +476,12 @@ check.main {
     { "bad frames", bad_frames },
     { "limits", limits },
     { "upgrade", upgrade },
+    {
+        "upgrade of an interface",
+        function()
+            upgrade(true)
+        end,
+    },
     { "clients", clients },
     { "bad servers", bad_servers },
     { "warnings", warnings },

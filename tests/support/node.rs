@@ -35,8 +35,13 @@ pub fn run(name: &str, test: &str, more: &str) -> Outcome {
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
          lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n{more}"
     );
+    run_config(&config, test)
+}
+
+/// Runs a node with a config that is this text.
+pub fn run_config(config: &str, test: &str) -> Outcome {
     let scratch = scratch(test);
-    process::run(command(&config, &scratch), &scratch, DEADLINE)
+    process::run(command(config, &scratch), &scratch, DEADLINE)
 }
 
 #[track_caller]

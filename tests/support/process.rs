@@ -98,7 +98,8 @@ fn wait_without_reaping(process: libc::pid_t) {
     }
 }
 
-fn kill_group(group: libc::pid_t) {
+/// Kills all processes of a group whose leader is our child, and not waited for yet.
+pub fn kill_group(group: libc::pid_t) {
     // SAFETY: takes numbers only. The group's leader is our child and not reaped
     // yet, so the number still names the group that we created.
     unsafe { libc::kill(-group, libc::SIGKILL) };

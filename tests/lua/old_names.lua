@@ -1,0 +1,18 @@
+--- The names of skynet 1.0, from the executable's own files: each is the module that it is today.
+
+local skynet = require "skynet.manager"
+local print = require "print_line"
+
+skynet.start(function()
+    local wrong = {}
+    for name in ("crypt datacenter dns memory netpack profile snax socket socketchannel socketdriver"):gmatch "%S+" do
+        local ok, module = pcall(require, name)
+        if not ok then
+            table.insert(wrong, module)
+        elseif module ~= require("skynet." .. name) then
+            table.insert(wrong, name)
+        end
+    end
+    print(#wrong == 0 and "passed" or table.concat(wrong, "\n"))
+    skynet.abort()
+end)
