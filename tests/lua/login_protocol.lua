@@ -48,8 +48,8 @@ end
 --- Goes through a handshake, with a line of one's own at a step (false: hangs up there).
 ---@return integer? id
 ---@return function secret
-local function handshake(token, wrong_step, wrong_line)
-    local id = assert(socket.open("127.0.0.1", login_port))
+local function handshake(token, wrong_step, wrong_line, port)
+    local id = assert(socket.open("127.0.0.1", port or login_port))
     local make, secret = steps(token)
     for i, step in ipairs(make) do
         -- Nothing comes between the second and the third line.
@@ -126,7 +126,7 @@ end
 --- More than the server is willing to keep, without a newline.
 local function endless_lines()
     for step = 1, 3 do
-        local id = handshake("first:sample", step, ("A"):rep(9000))
+        local id = handshake("first:sample", step, ("A"):rep(5000))
         -- An answer must not come; what is not read makes the end a reset.
         check.equal(socket.readline(id), false, "after an endless line")
         socket.close(id)
@@ -147,6 +147,15 @@ local function one_login_at_a_time()
     skynet.call(master, "lua", "release")
     assert(socket.readline(slow):match "^200 ")
     socket.close(slow)
+end
+
+local function several_logins_at_a_time()
+    local many = skynet.newservice "login_many"
+    local port = skynet.call(many, "lua")
+    local first = handshake("same", nil, nil, port)
+    check.eventually("the login waits", function() return select(2, skynet.call(many, "lua")) end)
+    answered(handshake("same", nil, nil, port), "200 " .. encode "second")
+    answered(first, "200 " .. encode "first")
 end
 
 ----- the msgserver
@@ -428,6 +437,7 @@ check.main {
     { "refused_logins", refused_logins },
     { "endless_lines", endless_lines },
     { "one_login_at_a_time", one_login_at_a_time },
+    { "several_logins_at_a_time", several_logins_at_a_time },
     { "requests", requests },
     { "reconnecting", reconnecting },
     { "expiry", expiry },
