@@ -12,18 +12,13 @@ limit.head, limit.headers = 300, 8
 --- The most that a message may have here. Bytes.
 local MOST <const> = 200
 
---- A function that reads from a string.
-local function reader(bytes)
-    local at = 1
-    return function(count)
-        local last = count and at + count - 1 or #bytes
-        if at > #bytes or last > #bytes then
-            error(socket_error)
-        end
-        local piece = bytes:sub(at, last)
-        at = last + 1
-        return piece
-    end
+local function ended()
+    error(socket_error)
+end
+
+--- A source of these bytes.
+local function source_of(bytes)
+    return internal.source(ended, bytes)
 end
 
 local function check(ok, reason)
@@ -49,14 +44,14 @@ local function read_frames(source)
             return
         end
         -- What is sent back is what has come.
-        local back = internal.source(reader(frames.encode(opcode, data, #data % 2 == 1 and 0x12345678 or nil)))
+        local back = source_of(frames.encode(opcode, data, #data % 2 == 1 and 0x12345678 or nil))
         local same, content = frames.read(back, frames.no_parts(), MOST)
         assert(same == opcode and content == data)
     end
 end
 
 local function serve(bytes)
-    local source = internal.source(reader(bytes))
+    local source = source_of(bytes)
     local ok, header, url, text = pcall(handshake.read, source)
     if not check(ok, header) then
         return
@@ -73,7 +68,12 @@ local function serve(bytes)
 end
 
 local function ask(bytes)
-    check(pcall(handshake.ask, { read = reader(bytes), write = function() end }, "host", "/"))
+    local rest = bytes
+    local function read()
+        bytes, rest = rest or ended(), nil
+        return bytes
+    end
+    check(pcall(handshake.ask, { read = read, write = function() end }, "host", "/"))
 end
 
 local function run(input)
@@ -84,7 +84,7 @@ local function run(input)
     elseif first & 3 == 1 then
         serve(bytes)
     else
-        read_frames(internal.source(reader(bytes)))
+        read_frames(source_of(bytes))
     end
 end
 

@@ -110,7 +110,6 @@ local function begin_tls(connection)
     connection.end_tls = tls.closefunc(session)
     connection.read = tls.readfunc(id, session)
     connection.write = tls.writefunc(id, session)
-    connection.readall = tls.readallfunc(id, session)
     tls.init_requestfunc(id, session)()
 end
 
@@ -133,9 +132,6 @@ local function connect(text)
         address = address,
         read = helper.readfunc(id),
         write = helper.writefunc(id),
-        readall = function()
-            return helper.readall(id)
-        end,
     }
     if timeout then
         skynet.timeout(timeout, function()
