@@ -60,7 +60,7 @@ end
 
 return {
     parser = { "lualib/skynet/db/redis/resp.lua" },
-    words = { "\r\n", "*1\r\n", "*0\r\n", "$-1\r\n", "$1\r\na\r\n", ":1\r\n", "+OK\r\n", "-ERR\r\n", "*3", "$200", "$201" },
+    words = { "\r\n", "*1\r\n", "*0\r\n", "$-1\r\n", "$1\r\na\r\n", ":1\r\n", "+O\r\n", "-E\r\n", "*3", "$200", "$201" },
     longest = 600,
     memory = 65536,
     memory_per_byte = 256,
