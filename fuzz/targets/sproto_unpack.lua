@@ -14,7 +14,7 @@ end
 
 return {
     parser = {
-        "lualib-src/src/sproto/zero.rs:unpacked_size",
+        "lualib-src/src/sproto/zero.rs:unpack_word",
         "lualib-src/src/sproto/zero.rs:unpack",
     },
     longest = 2400,

@@ -409,7 +409,11 @@ unsafe extern "C-unwind" fn unpack(L: *mut lua_State) -> c_int {
         let bytes = bytes_argument(L, 1);
         let buffer = upvalue_buffer(L);
         (*buffer).out.clear();
-        match zero::unpack(bytes, &mut (*buffer).out) {
+        let result = zero::unpack(bytes, &mut (*buffer).out);
+        if result.is_err() {
+            (*buffer).out.trim();
+        }
+        match result {
             Ok(()) => push_written(L, buffer),
             Err(Fault::Full(full)) => raise_full(L, full),
             Err(Fault::Truncated) => luaL_error(L, c"Invalid unpack stream".as_ptr()),

@@ -71,15 +71,38 @@ pub(crate) unsafe fn raise(L: *mut lua_State, text: &[u8]) -> ! {
     }
 }
 
+/// Strings of up to so many bytes are written on the C stack: Lua's own buffer takes
+/// longer to set up.
+const LOCAL: usize = 256;
+
 /// Pushes a string that `fill` writes: it gets `size` bytes, all zero, and returns
 /// how many of them, counted from the first, the string has. Two slots are used.
 ///
-/// Lua's buffer is large, so it has a frame of its own.
-///
 /// # Safety
 /// As [`check_bytes`]; `fill` has no destructor and does not call Lua.
-#[inline(never)]
+#[inline]
 pub(crate) unsafe fn push_filled<E>(
+    L: *mut lua_State,
+    size: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+) -> Result<(), E> {
+    let mut local = [0; LOCAL];
+    let Some(room) = local.get_mut(..size) else {
+        // SAFETY: the caller's promise.
+        return unsafe { push_long(L, size, fill) };
+    };
+    let used = fill(room)?;
+    // SAFETY: the caller's promise.
+    unsafe { push_bytes(L, &room[..used.min(size)]) };
+    Ok(())
+}
+
+/// Does it in Lua's buffer, which is large and so has a frame of its own.
+///
+/// # Safety
+/// As [`push_filled`].
+#[inline(never)]
+unsafe fn push_long<E>(
     L: *mut lua_State,
     size: usize,
     fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,

@@ -194,9 +194,11 @@ pub unsafe extern "C-unwind" fn skynet_context_dispatchall(context: *mut skynet_
 /// Marks the service as being in a message without end, for STAT endless.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn skynet_context_endless(handle: u32) {
-    if let Some(service) = registry::get().ok().and_then(|r| r.grab(handle)) {
-        service.mark_endless();
-    }
+    guard((), || {
+        if let Some(service) = registry::get().ok().and_then(|r| r.grab(handle)) {
+            service.mark_endless();
+        }
+    });
 }
 
 /// Sets the node up, as the process's main thread does first.

@@ -10,11 +10,12 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 /// Runs a text command for `context`. The result is null, or a string that the
-/// context's next command overwrites; values of GETENV and names stay.
+/// context's next command overwrites; values of GETENV and names stay. Commands
+/// that neither are about the context nor leave a result in it work without one.
 ///
 /// # Safety
-/// `context` must be a service that this thread runs or is starting, `cmd` a C
-/// string, `parm` null or one.
+/// `context` must be null, or a service that this thread runs or is starting; `cmd`
+/// a C string, `parm` null or one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn skynet_command(
     context: *mut skynet_context,
@@ -23,10 +24,9 @@ pub unsafe extern "C-unwind" fn skynet_command(
 ) -> *const c_char {
     // SAFETY: as the caller says.
     let (service, name, parm) = unsafe { (service(context), optional(cmd), optional(parm)) };
-    match (service, name) {
-        (Some(service), Some(name)) => guard(ptr::null(), || command::command(service, name, parm)),
-        _ => ptr::null(),
-    }
+    name.map_or(ptr::null(), |name| {
+        guard(ptr::null(), || command::command(service, name, parm))
+    })
 }
 
 /// The handle that `:hex` or `.name` stands for; 0 if there is none.

@@ -18,24 +18,45 @@ pub fn hex_encode(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
+/// What is no digit, of hexadecimal or base64: a number that no digit stands for, with
+/// the highest bit.
+const NONE: u8 = 0xff;
+
 /// What a digit stands for. Everything but `0` to `9` is counted from `a`, which is
 /// 10: the nine characters in front of `a` and the `g` after `f` count on in both
 /// directions, and upper case is no digit. Programs may rely on it by accident.
-fn hex_digit(digit: u8) -> Result<u8, Invalid> {
+const fn hex_digit(digit: u8) -> u8 {
     let value = if digit.is_ascii_digit() {
         digit - b'0'
     } else {
         digit.wrapping_sub(b'a' - 10)
     };
-    if value <= 16 { Ok(value) } else { Err(Invalid) }
+    if value <= 16 { value } else { NONE }
 }
+
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut digit = 0;
+    while digit < values.len() {
+        values[digit] = hex_digit(digit as u8);
+        digit += 1;
+    }
+    values
+};
 
 /// Writes one byte for each pair of digits; `out` has room for exactly those.
 pub fn hex_decode(text: &[u8], out: &mut [u8]) -> Result<(), Invalid> {
-    for (digits, byte) in text.chunks_exact(2).zip(out) {
-        *byte = hex_digit(digits[0])? << 4 | hex_digit(digits[1])?;
+    let mut all = 0;
+    for (digits, byte) in text.as_chunks::<2>().0.iter().zip(out) {
+        let [high, low] = digits.map(|digit| HEX_VALUES[usize::from(digit)]);
+        all |= high | low;
+        *byte = high << 4 | low;
     }
-    Ok(())
+    if all & 0x80 == 0 {
+        Ok(())
+    } else {
+        Err(Invalid)
+    }
 }
 
 /// How long the base64 text for so many bytes is, with its padding.
@@ -54,8 +75,7 @@ pub fn base64_room(text: usize) -> usize {
     text.div_ceil(4) * 3
 }
 
-/// What is neither a digit of base64 nor the padding sign.
-const NONE: u8 = 0xff;
+/// The padding sign, which is no digit either.
 const PADDING: u8 = 0xfe;
 
 const VALUES: [u8; 256] = {
@@ -80,13 +100,14 @@ const VALUES: [u8; 256] = {
 pub fn base64_decode(text: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
     let mut rest = text;
     let mut written = 0;
-    while !rest.is_empty() {
-        let (group, after) = match rest.split_first_chunk::<4>() {
-            Some((four, after)) if four.iter().all(|c| VALUES[usize::from(*c)] < 64) => {
-                (four.map(|c| VALUES[usize::from(c)]), after)
-            }
-            _ => next_group(rest),
-        };
+    loop {
+        let (plain, bytes) = decode_plain(rest, out.get_mut(written..).unwrap_or_default());
+        written += bytes;
+        rest = &rest[plain..];
+        if rest.is_empty() {
+            return Ok(written);
+        }
+        let (group, after) = next_group(rest);
         rest = after;
         let bytes = decode_group(group)?;
         let size = bytes.1;
@@ -96,7 +117,22 @@ pub fn base64_decode(text: &[u8], out: &mut [u8]) -> Result<usize, Invalid> {
         place.copy_from_slice(&bytes.0[..size]);
         written += size;
     }
-    Ok(written)
+}
+
+/// Decodes the groups of four digits that a text begins with. Returns the lengths of
+/// what was read and written.
+fn decode_plain(text: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let (groups, places) = (text.as_chunks::<4>().0, out.as_chunks_mut::<3>().0);
+    let mut count = 0;
+    for (group, place) in groups.iter().zip(places) {
+        let [a, b, c, d] = group.map(|character| VALUES[usize::from(character)]);
+        if (a | b | c | d) & 0x80 != 0 {
+            break;
+        }
+        *place = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+        count += 1;
+    }
+    (count * 4, count * 3)
 }
 
 /// The next four values of the text, and what follows them.

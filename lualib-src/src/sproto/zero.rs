@@ -6,6 +6,8 @@
 //! words as they are; words with at most two zeros continue it, up to 256.
 #![forbid(unsafe_code)]
 
+use std::iter;
+
 use super::wire::{Full, MAX_SIZE, Output};
 
 const WORD: usize = 8;
@@ -47,24 +49,32 @@ fn first_word(bytes: &[u8]) -> (u64, usize) {
     (word, filled_bits(word).count_ones() as usize)
 }
 
-/// Writes a word that is not full, packed, to the start of `place`, which has room.
-/// Returns its size.
+/// Room in which a word can be packed without a look at its end.
+const AMPLE: usize = 2 * WORD;
+
+/// Writes a word that is not full, packed, to the start of `place`, which has room for
+/// it. Returns its size.
 #[inline]
 fn pack_word(word: u64, place: &mut [u8]) -> usize {
-    let mut head = 0;
-    let mut end = 1;
-    let mut bits = filled_bits(word);
-    while bits != 0 {
-        let bit = bits.trailing_zeros() / 8;
-        head |= 1 << bit;
-        if let Some(place) = place.get_mut(end) {
-            *place = (word >> (bit * 8)) as u8;
+    // Moves the highest bit of each byte into one byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let head = ((filled_bits(word) >> 7).wrapping_mul(GATHER) >> 56) as u8;
+    if let Some(place) = place.first_chunk_mut::<AMPLE>() {
+        // Without a branch: a byte that is zero is written over by the next one, and the
+        // last one by the next word.
+        place[0] = head;
+        let mut end = 1;
+        for byte in word.to_le_bytes() {
+            place[end % AMPLE] = byte;
+            end += usize::from(byte != 0);
         }
-        end += 1;
-        bits &= bits - 1;
+        return end;
     }
-    if let Some(place) = place.first_mut() {
-        *place = head;
+    let filled = word.to_le_bytes().into_iter().filter(|byte| *byte != 0);
+    let mut end = 0;
+    for (place, byte) in place.iter_mut().zip(iter::once(head).chain(filled)) {
+        *place = byte;
+        end += 1;
     }
     end
 }
@@ -106,57 +116,67 @@ pub fn pack(bytes: &[u8], out: &mut Output) -> Result<(), Full> {
     Ok(())
 }
 
-/// How many bytes are unpacked from `bytes`.
-fn unpacked_size(bytes: &[u8]) -> Result<usize, Fault> {
-    let mut rest = bytes;
-    let mut words = 0_usize;
-    while let Some((&head, after)) = rest.split_first() {
-        let mut size = head.count_ones() as usize;
-        words += 1;
-        if head == 0xff {
-            let more = usize::from(*after.first().ok_or(Fault::Truncated)?);
-            words += more;
-            size = 1 + (more + 1) * WORD;
+/// For each head of a word, where its bytes are among those that follow the head. Those
+/// that are zero are behind them all.
+static SOURCES: [[u8; WORD]; 256] = {
+    let mut sources = [[WORD as u8; WORD]; 256];
+    let mut head = 0;
+    while head < 256 {
+        let mut next = 0;
+        let mut bit = 0;
+        while bit < WORD {
+            if head >> bit & 1 != 0 {
+                sources[head][bit] = next;
+                next += 1;
+            }
+            bit += 1;
         }
-        rest = after.get(size..).ok_or(Fault::Truncated)?;
+        head += 1;
     }
-    // Not more than 8 times as many as there are: no overflow.
-    Ok(words * WORD)
+    sources
+};
+
+/// The word of a head and the bytes that follow it, of which it has some.
+#[inline]
+fn unpack_word(head: u8, content: [u8; WORD]) -> u64 {
+    let content = u64::from_le_bytes(content);
+    // With the zero for those that are zero.
+    let content = u128::from(content).to_le_bytes();
+    let sources = &SOURCES[usize::from(head)];
+    let bytes = sources
+        .iter()
+        .map(|source| content[usize::from(*source) % (2 * WORD)]);
+    bytes
+        .zip(0..)
+        .fold(0, |word, (byte, at)| word | u64::from(byte) << (8 * at))
 }
 
-/// Appends what `bytes` were packed from, and the zeros that filled it up.
+/// Appends what `bytes` were packed from, and the zeros that filled it up. After a fault
+/// some of it is there.
 pub fn unpack(bytes: &[u8], out: &mut Output) -> Result<(), Fault> {
-    let size = unpacked_size(bytes)?;
-    let mut place = out.space(size).map_err(Fault::Full)?;
     let mut rest = bytes;
     while let Some((&head, after)) = rest.split_first() {
         if head == 0xff {
-            let words = after.first().map_or(0, |&more| usize::from(more) + 1);
+            let (&more, after) = after.split_first().ok_or(Fault::Truncated)?;
             let (run, after) = after
-                .split_at_checked(1 + words * WORD)
+                .split_at_checked((usize::from(more) + 1) * WORD)
                 .ok_or(Fault::Truncated)?;
-            let (to, next) = place
-                .split_at_mut_checked(words * WORD)
-                .ok_or(Fault::Truncated)?;
-            to.copy_from_slice(&run[1..]);
-            place = next;
+            out.append(run).map_err(Fault::Full)?;
             rest = after;
             continue;
         }
-        let (to, next) = place
-            .split_first_chunk_mut::<WORD>()
-            .ok_or(Fault::Truncated)?;
-        let mut word = 0;
-        let mut bits = head;
-        let mut bytes = after.iter();
-        while bits != 0 {
-            let &byte = bytes.next().ok_or(Fault::Truncated)?;
-            word |= u64::from(byte) << (bits.trailing_zeros() * 8);
-            bits &= bits - 1;
-        }
-        *to = word.to_le_bytes();
-        place = next;
-        rest = bytes.as_slice();
+        let content = match after.first_chunk::<WORD>() {
+            Some(content) => *content,
+            None => {
+                let mut content = [0; WORD];
+                content[..after.len()].copy_from_slice(after);
+                content
+            }
+        };
+        let size = head.count_ones() as usize;
+        rest = after.get(size..).ok_or(Fault::Truncated)?;
+        let word = unpack_word(head, content);
+        out.append(&word.to_le_bytes()).map_err(Fault::Full)?;
     }
     Ok(())
 }
