@@ -2,7 +2,7 @@
 
 local resp = require "skynet.db.redis.resp"
 
-local read = resp.reader { line = 100, bulk = 200, total = 500, count = 40, depth = 5 }
+local LIMITS <const> = { line = 100, bulk = 200, total = 500, count = 40, depth = 5 }
 
 -- What response functions get, with bytes that have come already.
 local stream = {}
@@ -34,6 +34,7 @@ local function stream_of(bytes)
 end
 
 local function run(input)
+    local read = resp.reader(LIMITS)
     local so = stream_of(input)
     repeat
         local done, good, value = pcall(read, so)
@@ -60,7 +61,7 @@ end
 
 return {
     parser = { "lualib/skynet/db/redis/resp.lua" },
-    words = { "\r\n", "*1\r\n", "*0\r\n", "$-1\r\n", "$1\r\na\r\n", ":1\r\n", "+OK\r\n", "-ERR\r\n", "*3", "$200", "$201" },
+    words = { "\r\n", "*1", "*0\r\n", "$-1\r\n", "$1\r\na\r\n", ":1\r\n", "+O\r\n", "-E\r\n", "*3", "$200", "$201" },
     longest = 600,
     memory = 65536,
     memory_per_byte = 256,

@@ -97,8 +97,8 @@ local INTEGER <const> = byte ":"
 local STRING <const> = byte "$"
 local LIST <const> = byte "*"
 
---- A function that reads one reply: whether it is no error, then its value. A string or list that does not exist is nil.
---- A list with an error in it is one, too.
+--- A function that reads one reply: whether it is no error, then its value. A string or list that does not exist is
+--- nil. A list with an error in it is one, too.
 ---@param limits skynet.db.redis.limits?
 ---@return fun(so: skynet.socketchannel.stream): boolean, any
 function resp.reader(limits)
