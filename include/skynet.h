@@ -136,7 +136,8 @@ void skynet_callback(struct skynet_context *context, void *ud, skynet_cb cb);
 
 /**
  * The service that this thread runs; `-THREAD_x` on a thread of the node that
- * runs none.
+ * runs none, and on every thread before `skynet_globalinit`; 0 on one that nobody
+ * has initialised.
  */
 uint32_t skynet_current_handle(void);
 

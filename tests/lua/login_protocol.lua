@@ -398,6 +398,42 @@ local function logouts()
     end)
 end
 
+--- Bytes that mean nothing, the same ones each time.
+local function garbage()
+    math.randomseed(20)
+    local function bytes()
+        local list = {}
+        for i = 1, math.random(0, 300) do
+            -- Newlines and colons are what gets somewhere.
+            list[i] = math.random(8) == 1 and ("\n:"):byte(math.random(2)) or math.random(0, 255)
+        end
+        return string.char(table.unpack(list))
+    end
+    local user = log_in "fred"
+    for _ = 1, 50 do
+        local id = assert(socket.open("127.0.0.1", login_port))
+        socket.write(id, bytes() .. "\n\n\n")
+        -- The challenge, perhaps a key, and the refusal.
+        repeat
+            local line = assert(socket.readline(id), "closed without an answer")
+        until line == "401 Unauthorized"
+        expect_end(id, "after garbage")
+
+        local other, status = greet(bytes())
+        assert(status:match "^40[04] ", status)
+        expect_end(other, "after " .. status)
+
+        local own = connect(user)
+        send_frame(own, bytes():sub(1, 3))
+        expect_end(own, "after a packet that is too short")
+    end
+    log_in "gina"
+    check.eventually("the ends of all connections", function()
+        return skynet.call(gate, "lua", "kick", "ip", "fred", user.subid, "sample") == nil
+    end)
+    happened()
+end
+
 --- Whatever the clients did, no socket is left.
 local function nothing_left()
     local function connections()
@@ -443,5 +479,6 @@ check.main {
     { "expiry", expiry },
     { "refused_connections", refused_connections },
     { "logouts", logouts },
+    { "garbage", garbage },
     { "nothing_left", nothing_left },
 }

@@ -7,11 +7,10 @@ skynet.start(function()
     local wrong = {}
     local names = "crypt datacenter dns memory mqueue netpack profile redis snax socket socketchannel socketdriver"
     for name in names:gmatch "%S+" do
-        local today = name == "redis" and "skynet.db.redis" or "skynet." .. name
         local ok, module = pcall(require, name)
         if not ok then
             table.insert(wrong, module)
-        elseif module ~= require(today) then
+        elseif module ~= require((name == "redis" and "skynet.db." or "skynet.") .. name) then
             table.insert(wrong, name)
         end
     end

@@ -13,9 +13,6 @@ local resp = {}
 --- Pieces up to this size have their headers kept, and the lines that announce them. Bytes.
 local CACHED <const> = 1024
 
---- The longest of such lines, as redis sends it.
-local CACHED_LINE <const> = #"$1024"
-
 local headers = {}
 local sizes = {}
 
@@ -170,7 +167,7 @@ function resp.reader(limits)
             elseif size < 0 then
                 malformed(line)
             elseif kind == STRING then
-                if size <= CACHED and #line <= CACHED_LINE then
+                if size <= CACHED and line == "$" .. size then
                     sizes[line] = size
                 end
                 return read_string(so, size, used)
