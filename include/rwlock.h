@@ -16,30 +16,16 @@ struct rwlock {
     pthread_rwlock_t lock;
 };
 
-static inline void
-rwlock_init(struct rwlock *lock) {
-    pthread_rwlock_init(&lock->lock, NULL);
-}
+#define rwlock_by_system_(name, call) \
+    static inline void rwlock_##name(struct rwlock *self) { (void)call; }
 
-static inline void
-rwlock_rlock(struct rwlock *lock) {
-    pthread_rwlock_rdlock(&lock->lock);
-}
+rwlock_by_system_(init, pthread_rwlock_init(&self->lock, NULL))
+rwlock_by_system_(wlock, pthread_rwlock_wrlock(&self->lock))
+rwlock_by_system_(rlock, pthread_rwlock_rdlock(&self->lock))
+rwlock_by_system_(wunlock, pthread_rwlock_unlock(&self->lock))
+rwlock_by_system_(runlock, pthread_rwlock_unlock(&self->lock))
 
-static inline void
-rwlock_runlock(struct rwlock *lock) {
-    pthread_rwlock_unlock(&lock->lock);
-}
-
-static inline void
-rwlock_wlock(struct rwlock *lock) {
-    pthread_rwlock_wrlock(&lock->lock);
-}
-
-static inline void
-rwlock_wunlock(struct rwlock *lock) {
-    pthread_rwlock_unlock(&lock->lock);
-}
+#undef rwlock_by_system_
 
 #else
 

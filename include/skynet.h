@@ -63,11 +63,12 @@ extern "C" {
 
 /**
  * Runs a text command for `context`. The result is null, or a string that the
- * context's next command overwrites; values of GETENV and names stay.
+ * context's next command overwrites; values of GETENV and names stay. Commands
+ * that neither are about the context nor leave a result in it work without one.
  *
  * # Safety
- * `context` must be a service that this thread runs or is starting, `cmd` a C
- * string, `parm` null or one.
+ * `context` must be null, or a service that this thread runs or is starting; `cmd`
+ * a C string, `parm` null or one.
  */
 const char *skynet_command(struct skynet_context *context, const char *cmd, const char *parm);
 
@@ -135,7 +136,8 @@ void skynet_callback(struct skynet_context *context, void *ud, skynet_cb cb);
 
 /**
  * The service that this thread runs; `-THREAD_x` on a thread of the node that
- * runs none.
+ * runs none, and on every thread before `skynet_globalinit`; 0 on one that nobody
+ * has initialised.
  */
 uint32_t skynet_current_handle(void);
 

@@ -21,30 +21,24 @@ struct spinlock {
     pthread_mutex_t lock;
 };
 
-static inline void
-spinlock_init(struct spinlock *lock) {
-    pthread_mutex_init(&lock->lock, NULL);
-}
+#define spinlock_by_system_(name) \
+    static inline void spinlock_##name(struct spinlock *self) { (void)pthread_mutex_##name(&self->lock); }
+
+spinlock_by_system_(lock)
+spinlock_by_system_(unlock)
+spinlock_by_system_(destroy)
+
+#undef spinlock_by_system_
 
 static inline void
-spinlock_lock(struct spinlock *lock) {
-    pthread_mutex_lock(&lock->lock);
+spinlock_init(struct spinlock *self) {
+    (void)pthread_mutex_init(&self->lock, NULL);
 }
 
 /* Whether the lock was free, and is the caller's now. */
 static inline int
-spinlock_trylock(struct spinlock *lock) {
-    return !pthread_mutex_trylock(&lock->lock);
-}
-
-static inline void
-spinlock_unlock(struct spinlock *lock) {
-    pthread_mutex_unlock(&lock->lock);
-}
-
-static inline void
-spinlock_destroy(struct spinlock *lock) {
-    pthread_mutex_destroy(&lock->lock);
+spinlock_trylock(struct spinlock *self) {
+    return pthread_mutex_trylock(&self->lock) == 0;
 }
 
 #else

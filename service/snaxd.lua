@@ -63,11 +63,11 @@ function life.init(func, ...)
     if func then
         func(...)
     end
-    skynet.ret()
+    running = true
     skynet.info_func(function()
         return statistics
     end)
-    running = true
+    skynet.ret()
 end
 
 function life.exit(func, ...)

@@ -9,7 +9,7 @@ mod transcript;
 
 use program::Program;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -324,14 +324,14 @@ fn errors() {
     console.answers("nothing", &unknown);
     console.answers(" ", &unknown);
     // The connection has outlived them all.
-    console.answers("ping a", &["0", OK]);
+    console.answers("info b", &[OK]);
 }
 
 #[test]
 fn several_lines_at_once() {
     let mut node = Node::start("at_once");
     let mut console = node.connect();
-    let all = b"ping a\nping b\r\n\nping nobody\nping a";
+    let all = b"info a\ninfo b\r\n\ninfo nobody\ninfo b";
     console.stream.get_mut().write_all(all).unwrap();
     for end in [OK, OK, ERROR] {
         assert_eq!(console.lines().last().unwrap(), end);
@@ -340,7 +340,7 @@ fn several_lines_at_once() {
     for byte in b"\nhelp\n" {
         console.stream.get_mut().write_all(&[*byte]).unwrap();
     }
-    assert_eq!(console.lines(), ["0", OK]);
+    assert_eq!(console.lines(), [OK]);
     assert_eq!(console.lines().len(), 33);
 }
 
@@ -354,7 +354,7 @@ fn overload() {
     node.program
         .wait_for("debug_console: a line of more than 65536 bytes");
     node.program.wait_for(" disconnect");
-    node.connect().answers("ping a", &["0", OK]);
+    node.connect().answers("info b", &[OK]);
 }
 
 #[test]
@@ -381,8 +381,14 @@ fn web(node: &mut Node, pieces: &[&[u8]]) -> String {
     for piece in pieces {
         stream.write_all(piece).unwrap();
     }
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let mut answer = Vec::new();
+    // What the console has not read makes the end of the connection a reset.
+    let end = stream.read_to_end(&mut answer);
+    assert!(matches!(
+        end.map_err(|e| e.kind()),
+        Ok(_) | Err(ErrorKind::ConnectionReset)
+    ));
+    let answer = String::from_utf8(answer).unwrap();
     node.program.wait_for(" disconnect");
     let answer = answer.strip_prefix("Welcome to skynet console\n");
     answer.expect("the console's greeting").to_owned()
@@ -391,11 +397,11 @@ fn web(node: &mut Node, pieces: &[&[u8]]) -> String {
 #[test]
 fn web_clients() {
     let mut node = Node::start("web");
-    let get = b"GET /ping/.counter HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let pong = "0\n<CMD OK>\n";
-    assert_eq!(web(&mut node, &[get]), pong);
+    let get = b"GET /info/.counter HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = "count\t0\nunit\tnone\n<CMD OK>\n";
+    assert_eq!(web(&mut node, &[get]), answer);
     let slow: Vec<_> = get.chunks(1).collect();
-    assert_eq!(web(&mut node, &slow), pong);
+    assert_eq!(web(&mut node, &slow), answer);
     let info = b"GET /info/a/m HTTP/1.0\r\n\r\n";
     assert_eq!(web(&mut node, &[info]), "count\t0\nunit\tm\n<CMD OK>\n");
     let unknown = "Invalid command, type help for command list\n\n<CMD Error>\n";
@@ -404,10 +410,11 @@ fn web_clients() {
     let post = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
     let sum = "1\t0\n2\t2\nn\t2\n<CMD OK>\n";
     assert_eq!(web(&mut node, &[post.as_bytes(), body.as_bytes()]), sum);
-    let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nping a\r\n0\r\n\r\n";
-    assert_eq!(web(&mut node, &[chunked]), pong);
+    let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ninfo b\r\n0\r\n\r\n";
+    assert_eq!(web(&mut node, &[chunked]), "<CMD OK>\n");
     // One command only.
-    assert_eq!(web(&mut node, &[get, b"ping a\r\n"]), pong);
+    let after = answer.replace('0', "2");
+    assert_eq!(web(&mut node, &[get, b"list\r\n"]), after);
     // What is no request gets no answer, and a line in the log.
     let large = b"POST / HTTP/1.1\r\nContent-Length: 70000\r\n\r\n";
     for wrong in [&large[..], b"GET / FTP/9\r\n\r\n", b"GET\x20\r\n\r\n"] {
@@ -481,6 +488,20 @@ fn debugger() {
     node.program.wait_for("Leave debug mode");
     console.transcript.check("debug");
     caller.answers(add, &["1\t5", "2\t7", "n\t2", OK]);
+    // Over a function of the service, and to the end of the handler.
+    console.say("debug a");
+    console.prompt(COUNTER);
+    console.debug("watch(\"lua\")");
+    console.prompt(COUNTER);
+    caller.say("call .counter \"sort\", { 2, 1 }");
+    console.prompt("counter.lua(39)>");
+    for end in ["counter.lua(40)>", "counter.lua(41)>", COUNTER] {
+        console.debug("n");
+        assert!(!console.prompt(end).contains('>'), "stopped before {end}");
+    }
+    assert_eq!(caller.lines(), ["1\t12", "n\t1", OK]);
+    console.debug("cont");
+    assert_eq!(console.lines(), [OK]);
     // A second time, and a handler that is not to be stopped in any more.
     console.say("debug a");
     console.prompt(COUNTER);
@@ -529,6 +550,9 @@ fn debugger_errors() {
     console.prompt(COUNTER);
     caller.say("call .counter 'sort', { 3, 1, 2 }");
     console.prompt("counter.lua(39)>");
+    // A watch is for one message.
+    node.connect()
+        .answers("call .counter 'sort', {}", &["1\t", "n\t1", OK]);
     for line in [40, 27, 29, 27, 30] {
         console.debug("s");
         console.prompt(&format!("counter.lua({line})>"));
@@ -556,11 +580,11 @@ fn debugger_ends() {
     // The service is gone, and the next line is a command again.
     node.connect().ask("exit .counter");
     assert_eq!(second.lines(), ["Debugger attach failed", ERROR]);
-    second.answers("ping b", &["0", OK]);
+    second.answers("info b", &[OK]);
     // A service in C never answers, and has no debugger to leave.
     second.say("debug 1");
     node.program.wait_for("Attach to :00000001");
     second.say("cont");
     assert_eq!(second.lines(), ["Debugger attach failed", ERROR]);
-    second.answers("ping b", &["0", OK]);
+    second.answers("info b", &[OK]);
 }

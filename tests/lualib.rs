@@ -82,14 +82,6 @@ fn debug_channel() {
 }
 
 #[test]
-fn snax() {
-    let settings = "snax = './no/directory/?.lua;./tests/lua/snax/?.lua'\n\
-                    snax_interface_g = 'snax.globals'\n\
-                    snax_loader = './tests/lua/snax/loader.lua'\n";
-    passes_with("snax_service", settings);
-}
-
-#[test]
 fn old_names() {
     let settings = "lua_path = '[skynet]/lualib/compat10/?.lua;./tests/lua/?.lua'\n\
                     snax = './tests/lua/snax/?.lua'\n";

@@ -112,7 +112,7 @@ impl Drop for Server {
 
 #[test]
 fn replies() {
-    let outcome = node::run("redis_replies", "redis.replies", "inputs = 1000000\n");
+    let outcome = node::run("redis_replies", "redis.replies", "");
     assert_passed(&outcome);
 }
 

@@ -17,12 +17,14 @@ local function answer(fd, _, kind, _, arguments, respond)
     socket.write(fd, string.pack(">s2", message))
 end
 
+local function decode(message, size)
+    return host:dispatch(message, size)
+end
+
 skynet.register_protocol {
-    name = "client",
     id = skynet.PTYPE_CLIENT,
-    unpack = function(msg, sz)
-        return host:dispatch(msg, sz)
-    end,
+    name = "client",
+    unpack = decode,
     dispatch = answer,
 }
 

@@ -77,10 +77,10 @@ function requests.leave()
 end
 
 skynet.register_protocol {
-    name = "client",
     id = skynet.PTYPE_CLIENT,
-    unpack = function(msg, sz)
-        return pcall(host.dispatch, host, msg, sz)
+    name = "client",
+    unpack = function(message, size)
+        return pcall(host.dispatch, host, message, size)
     end,
     dispatch = function(_, _, understood, kind, name, arguments, respond)
         -- The session is the connection's number: there is nobody to answer.

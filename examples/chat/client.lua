@@ -28,7 +28,7 @@ end
 
 local place, name = ...
 local host, port = tostring(place):match "^(.-):?(%d+)$"
-if not name then
+if not (port and name) then
     fail "usage: skynet lua client.lua [HOST:]PORT NAME [LINE ...]"
 end
 

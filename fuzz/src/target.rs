@@ -224,7 +224,7 @@ impl Drop for Target {
 
 /// Opens the libraries, and what `require` finds.
 unsafe extern "C-unwind" fn open(L: *mut lua_State) -> c_int {
-    const PATH: &CStr = c"./lualib/?.lua;./lualib/?/init.lua;./fuzz/?.lua";
+    const PATH: &CStr = c"./lualib/?.lua;./lualib/?/init.lua";
     // SAFETY: called by Lua; five slots are used.
     unsafe {
         luaL_openlibs(L);

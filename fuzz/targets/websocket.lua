@@ -1,83 +1,118 @@
--- http.websocket: any bytes as what a client sends, and with a handshake before them. The
--- first byte says how many come at once.
+-- http.frames and http.handshake: a request and its frames, one after the other or alone,
+-- and the answer to a client. The first byte of an input says which.
 
-local feed = require "feed"
-feed.stub "skynet"
-feed.stub("skynet.socket", { start = function() return true end })
+local frames = require "http.frames"
+local handshake = require "http.handshake"
 local internal = require "http.internal"
-local websocket = require "http.websocket"
 
-websocket.limit.server = 100
+local socket_error = internal.socket_error
+local limit = internal.limit
+limit.head, limit.headers = 300, 8
 
-local HEADER <const> = {
-    upgrade = "websocket",
-    host = "a",
-    connection = "keep-alive, Upgrade",
-    ["sec-websocket-key"] = "MTIzNDU2Nzg5MDEyMzQ1Ng==",
-    ["sec-websocket-version"] = "13",
-}
+--- The most that a message may have here. Bytes.
+local MOST <const> = 200
 
-local function nothing() end
-
-local received = 0
-local handle = {
-    message = function(_, content)
-        received = received + #content
-        assert(#content <= websocket.limit.server)
-    end,
-}
-
--- Serves a connection until the bytes are over.
-local function serve(bytes, at_once, header)
-    received = 0
-    local interface = {
-        read = feed.reader(bytes, at_once, internal.socket_error),
-        write = nothing,
-        close = nothing,
-    }
-    local upgrade = { header = header, method = "GET", url = "/", interface = interface }
-    websocket.accept(1, handle, "ws", nil, { upgrade = upgrade })
-    assert(received <= #bytes)
+--- A function that reads from a string.
+local function reader(bytes)
+    local at = 1
+    return function(count)
+        local last = count and at + count - 1 or #bytes
+        if at > #bytes or last > #bytes then
+            error(socket_error)
+        end
+        local piece = bytes:sub(at, last)
+        at = last + 1
+        return piece
+    end
 end
 
--- A handshake in the bytes.
-local function parsed(bytes, at_once)
-    local source = internal.source(feed.reader(bytes, at_once, internal.socket_error))
-    local ok, lines = pcall(internal.read_head, source)
-    return ok and lines and internal.parseheader(lines, 2, {})
+local function check(ok, reason)
+    assert(ok or reason == socket_error or not reason:find "attempt to", reason)
+    return ok
+end
+
+--- All messages, up to the end or to what is no frame.
+local function read_frames(source)
+    local parts = frames.no_parts()
+    while true do
+        local ok, opcode, data, code = pcall(frames.read, source, parts, MOST)
+        if not check(ok, opcode) then
+            return
+        end
+        if not opcode then
+            assert(code == 1002 or code == 1009)
+            return
+        end
+        assert(#data <= MOST)
+        if opcode == frames.CLOSE then
+            frames.decode_close(data)
+            return
+        end
+        -- What is sent back is what has come.
+        local back = internal.source(reader(frames.encode(opcode, data, #data % 2 == 1 and 0x12345678 or nil)))
+        local same, content = frames.read(back, frames.no_parts(), MOST)
+        assert(same == opcode and content == data)
+    end
+end
+
+local function serve(bytes)
+    local source = internal.source(reader(bytes))
+    local ok, header, url, text = pcall(handshake.read, source)
+    if not check(ok, header) then
+        return
+    end
+    if not header then
+        assert(math.type(url) == "integer" and (text == nil or type(text) == "string"))
+        return
+    end
+    local answer, code = handshake.answer(header)
+    assert(answer or math.type(code) == "integer")
+    if answer then
+        read_frames(source)
+    end
+end
+
+local function ask(bytes)
+    check(pcall(handshake.ask, { read = reader(bytes), write = function() end }, "host", "/"))
 end
 
 local function run(input)
-    local at_once = (input:byte() or 0) % 40 + 1
+    local first = input:byte() or 0
     local bytes = input:sub(2)
-    if bytes:find("\r\n", 1, true) then
-        local header = parsed(bytes, at_once)
-        if header then
-            serve("", at_once, header)
-        end
+    if first & 3 == 0 then
+        ask(bytes)
+    elseif first & 3 == 1 then
+        serve(bytes)
     else
-        serve(bytes, at_once, HEADER)
+        read_frames(internal.source(reader(bytes)))
     end
 end
 
 return {
     parser = {
-        "lualib/http/websocket.lua:payload_size",
-        "lualib/http/websocket.lua:read_frame",
-        "lualib/http/websocket.lua:read_message",
-        "lualib/http/websocket.lua:read_close",
-        "lualib/http/websocket.lua:lower_header",
-        "lualib/http/websocket.lua:is_key",
-        "lualib/http/websocket.lua:choose_protocol",
-        "lualib/http/websocket.lua:answer_handshake",
+        "lualib/http/frames.lua:encode",
+        "lualib/http/frames.lua:decode_close",
+        "lualib/http/frames.lua:read_size",
+        "lualib/http/frames.lua:check",
+        "lualib/http/frames.lua:read_frame",
+        "lualib/http/frames.lua:join",
+        "lualib/http/frames.lua:read",
+        "lualib/http/handshake.lua:once",
+        "lualib/http/handshake.lua:joined",
+        "lualib/http/handshake.lua:is_key",
+        "lualib/http/handshake.lua:choose_protocol",
+        "lualib/http/handshake.lua:read",
+        "lualib/http/handshake.lua:answer",
     },
     words = {
-        "\x81\x81\0\0\0\0a", "\x01\1a", "\x80\1a", "\x89\0", "\x8a\0", "\x88\2\3\xe8", "\x82\x7e\0\5", "\x82\x7f\0\0\0\0\0\0\0\5",
-        "\r\n", "upgrade: websocket\r\n", "host: a\r\n", "connection: Upgrade\r\n", "sec-websocket-version: 13\r\n",
-        "sec-websocket-key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n", "sec-websocket-protocol: chat\r\n",
+        "\x81\x81abcd", "\x01\x81abcd", "\x80\x80abcd", "\x89\0", "\x8a\0", "\x88\2\3\xe8", "\x82\x7e\0\x80",
+        "\x82\x7f\0\0\0\0\0\0\0\1", "\x82\x7f\x80\0\0\0\0\0\0\0", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n", "host: a\r\n",
+        "upgrade: websocket\r\n", "connection: upgrade\r\n", "connection: keep-alive\r\n", "sec-websocket-version: 13\r\n",
+        "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n", "sec-websocket-protocol: chat\r\n", "HTTP/1.0", "POST",
+        "HTTP/1.1 101 S\r\n", "sec-websocket-accept: AAAA\r\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     },
-    longest = 300,
-    memory = 65536,
-    memory_per_byte = 512,
+    longest = 400,
+    memory = 300000,
+    memory_per_byte = 2048,
     run = run,
 }

@@ -3,6 +3,8 @@
 //! What lives: a context holds settings, shared by the connections that are made with
 //! it, so that either may be collected first. Errors and bytes on their way to Lua
 //! are kept in the userdata, not on the stack of a function that Lua may leave.
+//! Whatever allocates in Lua may run finalisers, and these may close any connection:
+//! an object is looked up again after it.
 
 mod certificates;
 mod ciphers;
@@ -202,15 +204,22 @@ unsafe fn needed_bytes<'a>(L: *mut lua_State, arg: c_int, missing: &CStr) -> &'a
     }
 }
 
-/// Pushes bytes that a session has for Lua, and frees them.
+/// Pushes bytes that the session in argument 1 has for Lua, and frees them.
 ///
 /// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-/// One slot is used.
-unsafe fn push_and_free(L: *mut lua_State, bytes: &mut Vec<u8>) {
-    // SAFETY: the caller's promise.
-    unsafe { push_bytes(L, bytes) };
-    *bytes = Vec::new();
+/// As [`check_session`]. One slot is used.
+unsafe fn push_and_free(L: *mut lua_State, bytes: fn(&mut Session) -> &mut Vec<u8>) {
+    // SAFETY: the caller's promise. Lua copies the bytes before it may run finalisers.
+    unsafe {
+        push_bytes(L, bytes(check_session(L).0));
+        if let Some(Tls {
+            session: Some(session),
+            ..
+        }) = object::test(L, 1)
+        {
+            *bytes(session) = Vec::new();
+        }
+    }
 }
 
 /// `newctx()`: settings for connections.
@@ -225,9 +234,10 @@ unsafe extern "C-unwind" fn new_context(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn set_cert(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; the arguments stay on the stack.
     unsafe {
-        let (settings, fault) = check_context(L, 1);
+        check_context(L, 1);
         let certificate = needed_bytes(L, 2, c"need certfile");
         let key = needed_bytes(L, 3, c"need private key");
+        let (settings, fault) = check_context(L, 1);
         let result = guarded(|| settings.borrow_mut().set_cert(certificate, key));
         settle(L, fault, "set_cert", result);
     }
@@ -238,8 +248,9 @@ unsafe extern "C-unwind" fn set_cert(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn set_ciphers(L: *mut lua_State) -> c_int {
     // SAFETY: as in set_cert.
     unsafe {
-        let (settings, fault) = check_context(L, 1);
+        check_context(L, 1);
         let list = needed_bytes(L, 2, c"need cipher list");
+        let (settings, fault) = check_context(L, 1);
         let result = guarded(|| settings.borrow_mut().set_ciphers(list));
         settle(L, fault, "set_ciphers", result);
     }
@@ -251,8 +262,9 @@ unsafe extern "C-unwind" fn set_ciphers(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn set_ca(L: *mut lua_State) -> c_int {
     // SAFETY: as in set_cert.
     unsafe {
-        let (settings, fault) = check_context(L, 1);
+        check_context(L, 1);
         let file = needed_bytes(L, 2, c"need cafile");
+        let (settings, fault) = check_context(L, 1);
         let result = guarded(|| settings.borrow_mut().set_ca(file));
         settle(L, fault, "set_ca", result);
     }
@@ -266,7 +278,7 @@ unsafe extern "C-unwind" fn new_tls(L: *mut lua_State) -> c_int {
     // which owns everything before Lua is called again.
     unsafe {
         let method = luaL_optlstring(L, 1, c"nil".as_ptr(), std::ptr::null_mut());
-        let (settings, _) = check_context(L, 2);
+        check_context(L, 2);
         let client = match CStr::from_ptr(method).to_bytes() {
             b"client" => true,
             b"server" => false,
@@ -280,6 +292,7 @@ unsafe extern "C-unwind" fn new_tls(L: *mut lua_State) -> c_int {
             false => None,
         };
         let tls = &mut *object::push::<Tls>(L);
+        let (settings, _) = check_context(L, 2);
         let result = start(tls, settings, client, name);
         settle(L, &mut tls.fault, "newtls", result);
     }
@@ -306,8 +319,10 @@ fn start(
 unsafe extern "C-unwind" fn set_host_name(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; the arguments stay on the stack.
     unsafe {
+        check_session(L);
+        let name = check_bytes(L, 2);
         let (session, fault) = check_session(L);
-        let result = session.set_name(check_bytes(L, 2));
+        let result = session.set_name(name);
         settle(L, fault, "set_ext_host_name", result);
         lua_pushinteger(L, 1);
     }
@@ -319,27 +334,30 @@ unsafe extern "C-unwind" fn set_host_name(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn handshake(L: *mut lua_State) -> c_int {
     // SAFETY: as in set_host_name.
     unsafe {
-        let (session, fault) = check_session(L);
+        check_session(L);
         let received = optional_bytes(L, 2);
+        let (session, fault) = check_session(L);
         if session.finished() {
             return luaL_error(L, c"handshake is finished".as_ptr());
         }
         let result = session.handshake(received);
         settle(L, fault, "handshake", result);
-        push_output(L, session)
+        push_output(L)
     }
 }
 
-/// Pushes what a session has to send; nothing if that is nothing.
+/// Pushes what the session in argument 1 has to send; nothing if that is nothing.
 ///
 /// # Safety
 /// As [`push_and_free`].
-unsafe fn push_output(L: *mut lua_State, session: &mut Session) -> c_int {
-    if session.output().is_empty() {
-        return 0;
-    }
+unsafe fn push_output(L: *mut lua_State) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { push_and_free(L, session.output()) };
+    unsafe {
+        if check_session(L).0.output().is_empty() {
+            return 0;
+        }
+        push_and_free(L, Session::output);
+    }
     1
 }
 
@@ -361,10 +379,12 @@ unsafe extern "C-unwind" fn ended(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn read(L: *mut lua_State) -> c_int {
     // SAFETY: as in set_host_name.
     unsafe {
+        check_session(L);
+        let received = optional_bytes(L, 2);
         let (session, fault) = check_session(L);
-        let result = session.read(optional_bytes(L, 2));
+        let result = session.read(received);
         settle(L, fault, "read", result);
-        push_and_free(L, session.plain());
+        push_and_free(L, Session::plain);
     }
     1
 }
@@ -373,10 +393,12 @@ unsafe extern "C-unwind" fn read(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn write(L: *mut lua_State) -> c_int {
     // SAFETY: as in set_host_name.
     unsafe {
+        check_session(L);
+        let text = optional_bytes(L, 2);
         let (session, fault) = check_session(L);
-        let result = session.write(optional_bytes(L, 2));
+        let result = session.write(text);
         settle(L, fault, "write", result);
-        push_and_free(L, session.output());
+        push_and_free(L, Session::output);
     }
     1
 }
@@ -392,8 +414,10 @@ unsafe extern "C-unwind" fn close(L: *mut lua_State) -> c_int {
             return 0;
         };
         session.close();
-        let results = push_output(L, session);
-        tls.session = None;
+        let results = push_output(L);
+        if let Some(tls) = object::test::<Tls>(L, 1) {
+            tls.session = None;
+        }
         results
     }
 }

@@ -60,10 +60,12 @@ pub(crate) unsafe fn push_bytes(L: *mut lua_State, bytes: &[u8]) {
 /// # Safety
 /// As [`check_bytes`]. Two slots are used.
 pub(crate) unsafe fn raise(L: *mut lua_State, text: &[u8]) -> ! {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise. The text is not looked at once Lua has had the
+    // opportunity to run finalisers, which may free it.
     unsafe {
-        luaL_where(L, 1);
         push_bytes(L, text);
+        luaL_where(L, 1);
+        lua_rotate(L, -2, 1);
         lua_concat(L, 2);
         lua_error(L)
     }

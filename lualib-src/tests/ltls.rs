@@ -7,6 +7,9 @@ mod certificates;
 mod ciphers;
 #[path = "../../tests/support/certificates.rs"]
 mod made;
+#[path = "../../fuzz/src/random.rs"]
+#[allow(dead_code)]
+mod random;
 #[path = "../src/ltls/session.rs"]
 mod session;
 #[path = "../src/ltls/settings.rs"]
@@ -21,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use made::{Authority, Pair};
+use random::Random;
 use session::{Role, Session};
 use settings::Settings;
 
@@ -396,25 +400,13 @@ fn the_last_words_before_an_error() {
     assert_eq!(error, "received fatal alert: BadRecordMac");
 }
 
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
-
 /// Bytes of the handshake and behind it, with some of them changed, doubled or left
 /// out: an error or none, but no panic, and no answer that is larger than one side says
 /// in a handshake.
 #[test]
 fn hostile_bytes() {
     let (_, _, pair) = issued(&directory("hostile"), "host.test");
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(1);
     let mut finished = 0;
     for round in 0..1500 {
         let mut server = server(serving(&[&pair]));
@@ -439,7 +431,7 @@ fn hostile_bytes() {
                     0 => sent[at] ^= 1 << random.below(8),
                     1 => sent.truncate(at),
                     2 => sent.extend_from_within(at..),
-                    _ => sent.extend((0..at).map(|_| random.below(256) as u8)),
+                    _ => sent.extend((0..at).map(|_| random.byte())),
                 }
             }
             let result = give(sides[1 - turn % 2], &sent, 1 + random.below(5000));

@@ -2,7 +2,7 @@
 
 local internal = require "http.internal"
 
-local match, format, lower = string.match, string.format, string.lower
+local format, lower = string.format, string.lower
 local concat = table.concat
 local limit = internal.limit
 local header_line = internal.header_line
@@ -88,8 +88,7 @@ local function read_request(read, most)
     if #first > limit.line then
         return 414
     end
-    local method, url, version = match(first, "^(%a+)%s+(.*%S)%s+HTTP/([%d%.]+)$")
-    version = assert(tonumber(version))
+    local method, url, version = internal.parse_request(first)
     if version < 1.0 or version > 1.1 then
         return 505
     end

@@ -172,6 +172,16 @@ function M.read_head(source)
     return text and split(text, {})
 end
 
+--- The parts of a request's first line; an error, if it is none.
+---@param line string
+---@return string method
+---@return string url
+---@return number version
+function M.parse_request(line)
+    local method, url, version = match(line, "^(%a+)%s+(.*%S)%s+HTTP/([%d%.]+)$")
+    return method, url, assert(tonumber(version))
+end
+
 -- Lines up to an empty one.
 local function read_lines(source, lines)
     local room = limit.head

@@ -5,14 +5,16 @@
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
-local crypt = require "skynet.crypt"
 local internal = require "http.internal"
 local httpd = require "http.httpd"
 local helper = require "http.sockethelper"
+local frames = require "http.frames"
+local handshake = require "http.handshake"
 
 local socket_error = helper.socket_error
-local format, lower, find = string.format, string.lower, string.find
-local pack, unpack = string.pack, string.unpack
+local format = string.format
+local TEXT <const>, BINARY <const> = frames.TEXT, frames.BINARY
+local CLOSE <const>, PING <const>, PONG <const> = frames.CLOSE, frames.PING, frames.PONG
 
 ---@class http.websocket
 local M = {}
@@ -24,19 +26,8 @@ M.limit = {
 }
 local limit = M.limit
 
---- What the key of a handshake is hashed with.
-local GUID <const> = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-local CONTINUATION <const>, TEXT <const>, BINARY <const> = 0, 1, 2
-local CLOSE <const>, PING <const>, PONG <const> = 8, 9, 10
 local OPCODES <const> = { text = TEXT, binary = BINARY }
 local NAMES <const> = { [TEXT] = "text", [BINARY] = "binary" }
-
---- Codes of the close frame for what is wrong with the other side.
-local PROTOCOL_ERROR <const>, TOO_LARGE <const> = 1002, 1009
-
---- The most that a frame that is no part of a message has. Bytes.
-local MAX_CONTROL <const> = 125
 
 ---@class http.websocket.connection
 ---@field id integer
@@ -45,6 +36,8 @@ local MAX_CONTROL <const> = 125
 ---@field real_ip string?   what a proxy says of it
 ---@field handle table<string, function>?  a server's callbacks
 ---@field source http.source
+---@field parts http.frames.parts
+---@field read fun(size: integer?): string
 ---@field write fun(bytes: string)
 ---@field close fun()       closes the socket
 ---@field wrong integer?    the code for what is wrong with the other side
@@ -68,119 +61,22 @@ local function close(self)
     end
 end
 
---------------------------------------------------------------------------------
--- Frames
-
-local function write_frame(self, opcode, data, key)
-    local size = #data
-    local first, mask = 0x80 | opcode, key and 0x80 or 0
-    local head
-    if size < 126 then
-        head = pack("BB", first, mask | size)
-    elseif size <= 0xffff then
-        head = pack(">BBI2", first, mask | 126, size)
-    else
-        head = pack(">BBI8", first, mask | 127, size)
-    end
-    if key then
-        local bytes = pack(">I4", key)
-        self.write(head .. bytes .. (size > 0 and crypt.xor_str(data, bytes) or ""))
-    else
-        self.write(head .. data)
-    end
-end
-
 -- What clients send has to be masked, so that no proxy takes it for something else.
 local function send(self, opcode, data, key)
-    write_frame(self, opcode, data or "", key or self.mode == "client" and math.random(0, 0xffffffff) or nil)
+    if not key and self.mode == "client" then
+        key = math.random(0, 0xffffffff)
+    end
+    self.write(frames.encode(opcode, data or "", key))
 end
 
--- The connection is of no use any more: the other side is told why, and the error is raised.
-local function refuse(self, code, reason)
-    self.wrong = code
-    error(reason)
-end
-
-local function payload_size(self, size)
-    if size == 126 then
-        return (unpack(">I2", self.source:take(2)))
-    elseif size == 127 then
-        -- The highest bit is not to be set; it makes the number negative.
-        size = unpack(">i8", self.source:take(8))
-        if size < 0 then
-            refuse(self, PROTOCOL_ERROR, "payload_len is negative")
-        end
+-- The next message or control frame: opcode and content. An error, when the connection is of no use any more.
+local function receive(self)
+    local opcode, data, code = frames.read(self.source, self.parts, limit[self.mode])
+    if not opcode then
+        self.wrong = code
+        error(data)
     end
-    return size
-end
-
--- A frame that may have so many bytes of a message: opcode, whether it is the last of its message, and content.
-local function read_frame(self, most)
-    local source = self.source
-    local first, second = string.byte(source:take(2), 1, 2)
-    local last, opcode = first & 0x80 ~= 0, first & 0x0f
-    local size = payload_size(self, second & 0x7f)
-    if first & 0x70 ~= 0 then
-        refuse(self, PROTOCOL_ERROR, "reserved bits are set")
-    end
-    if opcode >= CLOSE and (size > MAX_CONTROL or not last) then
-        refuse(self, PROTOCOL_ERROR, "a control frame is too large or in parts")
-    end
-    if opcode > PONG or opcode > BINARY and opcode < CLOSE then
-        refuse(self, PROTOCOL_ERROR, format("opcode %d is unknown", opcode))
-    end
-    if opcode <= BINARY and size > most then
-        refuse(self, TOO_LARGE, "payload_len is too large")
-    end
-    local key = second & 0x80 ~= 0 and source:take(4)
-    local data = size > 0 and source:take(size) or ""
-    if key and size > 0 then
-        data = crypt.xor_str(data, key)
-    end
-    return opcode, last, data
-end
-
--- The next message, or control frame: opcode and content. What has come of a message that other frames interrupt is
--- in `parts`, until it is complete.
-local function read_message(self, parts)
-    local most = limit[self.mode]
-    while true do
-        local opcode, last, data = read_frame(self, most - parts.size)
-        if opcode > BINARY then
-            return opcode, data
-        end
-        if (opcode == CONTINUATION) ~= (parts.opcode ~= nil) then
-            refuse(self, PROTOCOL_ERROR, "a message is in the wrong order")
-        end
-        if last and not parts.opcode then
-            return opcode, data
-        end
-        parts.opcode = parts.opcode or opcode
-        if data ~= "" then
-            parts.size = parts.size + #data
-            internal.append(parts, data)
-        end
-        if last then
-            data = table.concat(parts)
-            opcode = parts.opcode
-            for i = #parts, 1, -1 do
-                parts[i] = nil
-            end
-            parts.size, parts.opcode = 0, nil
-            return opcode, data
-        end
-    end
-end
-
-local function new_parts()
-    return { size = 0, opcode = nil }
-end
-
--- The code and the reason in a close frame's content, if there are any.
-local function read_close(data)
-    if #data >= 2 then
-        return (unpack(">I2", data)), data:sub(3)
-    end
+    return opcode, data
 end
 
 --------------------------------------------------------------------------------
@@ -241,6 +137,7 @@ local function attach(id, mode, protocol, hostname, interface)
         read = read,
         write = write,
         source = internal.source(read),
+        parts = frames.no_parts(),
         close = function()
             socket.close(id)
             if finish then
@@ -252,97 +149,8 @@ local function attach(id, mode, protocol, hostname, interface)
     return self
 end
 
-local function accept_key(key)
-    return crypt.base64encode(crypt.sha1(key .. GUID))
-end
-
--- A header that comes once, in lower case.
-local function lower_header(header, name)
-    local value = header[name]
-    return type(value) == "string" and lower(value) or nil
-end
-
 --------------------------------------------------------------------------------
 -- Servers
-
--- Whether this is the base64 form of 16 bytes.
-local function is_key(key)
-    if type(key) ~= "string" or #key ~= 24 then
-        return false
-    end
-    local ok, bytes = pcall(crypt.base64decode, key)
-    return ok and #bytes == 16
-end
-
--- The answer's header for the subprotocols that a client offers; nil, if they cannot be had.
-local function choose_protocol(offered)
-    if offered == nil then
-        return ""
-    end
-    if type(offered) == "table" then
-        offered = table.concat(offered, ",")
-    end
-    for protocol in offered:gmatch "[^%s,]+" do
-        if protocol == "chat" then
-            return "Sec-WebSocket-Protocol: chat\r\n"
-        end
-    end
-end
-
--- Answers a request for a connection. Nothing, or the code and the text of a refusal.
-local function answer_handshake(self, header)
-    if lower_header(header, "upgrade") ~= "websocket" then
-        return 426, "Upgrade Required"
-    end
-    if not header.host then
-        return 400, "host Required"
-    end
-    local connection = header.connection
-    if type(connection) == "table" then
-        connection = table.concat(connection, ",")
-    end
-    if not connection or not find(lower(connection), "upgrade", 1, true) then
-        return 400, "Connection must Upgrade"
-    end
-    local key = header["sec-websocket-key"]
-    if not key then
-        return 400, "Sec-WebSocket-Key Required"
-    end
-    if not is_key(key) then
-        return 400, "Sec-WebSocket-Key invalid"
-    end
-    if header["sec-websocket-version"] ~= "13" then
-        return 400, "Sec-WebSocket-Version must 13"
-    end
-    local protocol = choose_protocol(header["sec-websocket-protocol"])
-    if not protocol then
-        return 400, "Sec-WebSocket-Protocol need include chat"
-    end
-    self.real_ip = header["x-real-ip"]
-    self.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        .. "Sec-WebSocket-Accept: " .. accept_key(key) .. "\r\n" .. protocol .. "\r\n")
-end
-
--- The head of a client's request: headers and url, or nil, and the code and the text of a refusal.
-local function read_handshake(self)
-    local lines = internal.read_head(self.source)
-    if not lines then
-        return nil, 413
-    end
-    local method, url, version = lines[1]:match "^(%a+)%s+(.*%S)%s+HTTP/([%d%.]+)$"
-    version = assert(tonumber(version))
-    if method ~= "GET" then
-        return nil, 400, "need GET method"
-    end
-    if version < 1.1 then
-        return nil, 505
-    end
-    local header = internal.parseheader(lines, 2, {})
-    if not header then
-        return nil, 400
-    end
-    return header, url
-end
 
 local function tell(self, event, ...)
     local handle = self.handle
@@ -369,38 +177,45 @@ local on = {
     end,
     [CLOSE] = function(self, data)
         send(self, CLOSE)
-        tell(self, "close", read_close(data))
+        tell(self, "close", frames.decode_close(data))
         return true
     end,
 }
 
--- Serves a connection to its end.
-local function serve(self, upgrade)
-    tell(self, "connect")
+-- Reads the request, unless that was done, and answers it. Its headers and url, or nothing if it is refused.
+local function shake_hands(self, upgrade)
     local header, url, text
     if upgrade then
         header, url = upgrade.header, upgrade.url
     else
-        header, url, text = read_handshake(self)
+        header, url, text = handshake.read(self.source)
     end
-    local code = url
+    local answer, code = nil, url
     if header then
-        code, text = answer_handshake(self, header)
+        self.real_ip = header["x-real-ip"]
+        answer, code, text = handshake.answer(header)
     end
-    if code then
-        local ok, reason = httpd.write_response(self.write, code, text)
-        if not ok then
-            error(reason, 0)
-        end
-        tell(self, "close")
-        return
+    if answer then
+        self.write(answer)
+        return header, url
     end
-    tell(self, "handshake", header, url)
-    local parts = new_parts()
-    while not is_closed(self) do
-        local opcode, data = read_message(self, parts)
-        if on[opcode](self, data) then
-            return
+    local ok, reason = httpd.write_response(self.write, code, text)
+    if not ok then
+        error(reason, 0)
+    end
+end
+
+-- Serves a connection to its end.
+local function serve(self, upgrade)
+    tell(self, "connect")
+    local header, url = shake_hands(self, upgrade)
+    if header then
+        tell(self, "handshake", header, url)
+        while not is_closed(self) do
+            local opcode, data = receive(self)
+            if on[opcode](self, data) then
+                return
+            end
         end
     end
     tell(self, "close")
@@ -449,7 +264,7 @@ function M.accept(id, handle, protocol, addr, options)
     local closed = is_closed(self)
     if not closed then
         if self.wrong then
-            pcall(send, self, CLOSE, pack(">I2", self.wrong))
+            pcall(send, self, CLOSE, frames.encode_close(self.wrong))
         end
         close(self)
     end
@@ -469,39 +284,6 @@ end
 
 --------------------------------------------------------------------------------
 -- Clients
-
-local function ask(self, host, url, header)
-    local key = crypt.base64encode(crypt.randomkey() .. crypt.randomkey())
-    local request = {
-        ["Upgrade"] = "websocket",
-        ["Connection"] = "Upgrade",
-        ["Sec-WebSocket-Version"] = "13",
-        ["Sec-WebSocket-Key"] = key,
-    }
-    for name, value in pairs(header or {}) do
-        assert(request[name] == nil, name)
-        request[name] = value
-    end
-    local received = {}
-    local code, held = internal.request(self, "GET", host, url, received, request)
-    if code ~= 101 then
-        error(format("websocket handshake error: code[%s] info:%s", code, held))
-    end
-    self.source = internal.source(self.read, held)
-    if lower_header(received, "upgrade") ~= "websocket" then
-        error "websocket handshake upgrade must websocket"
-    end
-    if lower_header(received, "connection") ~= "upgrade" then
-        error "websocket handshake connection must upgrade"
-    end
-    local accepted = received["sec-websocket-accept"]
-    if not accepted then
-        error "websocket handshake need Sec-WebSocket-Accept"
-    end
-    if accepted ~= accept_key(key) then
-        error "websocket handshake invalid Sec-WebSocket-Accept"
-    end
-end
 
 -- Host and port.
 local function split_host(text)
@@ -534,11 +316,12 @@ function M.connect(url, header, timeout)
         error(self, 0)
     end
     self.addr = address
-    local done, reason = pcall(ask, self, host, path == "" and "/" or path, header)
+    local done, held = pcall(handshake.ask, self, host, path == "" and "/" or path, header)
     if not done then
         close(self)
-        error(reason, 0)
+        error(held, 0)
     end
+    self.source = internal.source(self.read, held)
     return id
 end
 
@@ -548,10 +331,8 @@ end
 ---@return string? content       of the close frame: the code in two bytes, and the reason
 function M.read(id)
     local self = known(id)
-    local parts = self.parts or new_parts()
-    self.parts = parts
     while true do
-        local ok, opcode, data = pcall(read_message, self, parts)
+        local ok, opcode, data = pcall(receive, self)
         if not ok then
             if self.wrong then
                 M.close(id, self.wrong)
@@ -616,7 +397,7 @@ function M.close(id, code, reason)
         return
     end
     local ok, failure = xpcall(function()
-        send(self, CLOSE, code and pack(">I2", code) .. (reason or ""))
+        send(self, CLOSE, frames.encode_close(code, reason))
     end, debug.traceback)
     close(self)
     if not ok then

@@ -78,40 +78,44 @@ local function launched(ok, handle, absent, name)
     return { [skynet.address(handle)] = name }
 end
 
-local descriptions = {
-    help = "This help message",
-    list = "List all the service",
-    stat = "Dump all stats",
-    info = "info address : get service infomation",
-    exit = "exit address : kill a lua service",
-    kill = "kill address : kill service",
-    mem = "mem : show memory status",
-    gc = "gc : force every lua service do garbage collect",
-    start = "lanuch a new lua service",
-    snax = "lanuch a new snax service",
-    clearcache = "clear lua code cache",
-    service = "List unique service",
-    task = "task address : show service task detail",
-    uniqtask = "task address : show service unique task detail",
-    inject = "inject address luascript.lua",
-    logon = "logon address",
-    logoff = "logoff address",
-    log = "launch a new lua service with log",
-    debug = "debug address : debug a lua service",
-    signal = "signal address sig",
-    cmem = "Show C memory info",
-    jmem = "Show jemalloc mem stats",
-    ping = "ping address",
-    call = "call address ...",
-    trace = "trace address [proto] [on|off]",
-    netstat = "netstat : show netstat",
-    profactive = "profactive [on|off] : active/deactive jemalloc heap profilling",
-    dumpheap = "dumpheap : dump heap profilling",
-    killtask = "killtask address threadname : threadname listed by task",
-    dbgcmd = "run address debug command",
-    getenv = "getenv name : skynet.getenv(name)",
-    setenv = "setenv name value: skynet.setenv(name,value)",
-}
+-- What `help` shows: a name, and a text that is the same on every skynet.
+local descriptions = {}
+for name, text in ([[
+    call: call address ...
+    clearcache: clear lua code cache
+    cmem: Show C memory info
+    dbgcmd: run address debug command
+    debug: debug address : debug a lua service
+    dumpheap: dumpheap : dump heap profilling
+    exit: exit address : kill a lua service
+    gc: gc : force every lua service do garbage collect
+    getenv: getenv name : skynet.getenv(name)
+    help: This help message
+    info: info address : get service infomation
+    inject: inject address luascript.lua
+    jmem: Show jemalloc mem stats
+    kill: kill address : kill service
+    killtask: killtask address threadname : threadname listed by task
+    list: List all the service
+    log: launch a new lua service with log
+    logoff: logoff address
+    logon: logon address
+    mem: mem : show memory status
+    netstat: netstat : show netstat
+    ping: ping address
+    profactive: profactive [on|off] : active/deactive jemalloc heap profilling
+    service: List unique service
+    setenv: setenv name value: skynet.setenv(name,value)
+    signal: signal address sig
+    snax: lanuch a new snax service
+    start: lanuch a new lua service
+    stat: Dump all stats
+    task: task address : show service task detail
+    trace: trace address [proto] [on|off]
+    uniqtask: task address : show service unique task detail
+]]):gmatch "(%w+): ([^\n]+)" do
+    descriptions[name] = text
+end
 
 local command = {}
 

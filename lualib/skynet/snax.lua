@@ -206,7 +206,7 @@ end
 --- Ends this service, after its `exit`.
 ---@param ... any arguments of `exit`
 function snax.exit(...)
-    snax.kill(snax.self(), ...)
+    call_system(snax.self(), "exit", ...)
 end
 
 ---@param ok boolean

@@ -549,8 +549,11 @@ function socket.readline(id, separator, longest)
     local line, rest = obtain(s, separator or "\n", take_line, has_line)
     if line == TOO_LONG then
         return nil
+    elseif line then
+        -- One result, as `obtain` gives: callers pass it on in calls and tables.
+        return line
     end
-    return line, rest
+    return false, rest
 end
 
 --- Reads everything until the socket closes.

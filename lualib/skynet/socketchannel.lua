@@ -1,9 +1,9 @@
 --- Requests over one TCP connection, which is made when it is needed and made again when it breaks.
 ---
---- What lives and dies. A channel lives as long as its user keeps it; a link is one connection of it, and at most one is
---- in use at a time. Each link has a reader: a task that hands what the peer sends to those who wait. A link ends when
---- its socket does, when what comes makes no sense, or when the channel is closed or gets another host. Its reader then
---- tells everybody who still waits on it, and ends, too. The next request makes a new link.
+--- What lives and dies. A channel lives as long as its user keeps it; a link is one connection of it, and at most one
+--- is in use at a time. Each link has a reader: a task that hands what the peer sends to those who wait. A link ends
+--- when its socket does, when what comes makes no sense, or when the channel is closed or gets another host. Its reader
+--- then tells everybody who still waits on it, and ends, too. The next request makes a new link.
 ---
 --- In order mode answers come in the order of the requests, and each request brings the function that reads its answer.
 --- In session mode the channel's `response` reads all of them, and says which session each one is for.
@@ -166,7 +166,7 @@ local function deliver_to(link, session, ...)
 end
 
 local function read_by_session(link)
-    local read = link.channel.__response
+    local read = link.channel.__read_session
     while link.open do
         deliver_to(link, read(link.stream))
     end
@@ -174,7 +174,7 @@ end
 
 -- The reader's task.
 local function serve(link)
-    local ended, reason = pcall(link.channel.__response and read_by_session or read_in_order, link)
+    local ended, reason = pcall(link.channel.__read_session and read_by_session or read_in_order, link)
     if ended then
         reason = "channel_closed"
     elseif reason == nil then
@@ -226,13 +226,13 @@ local function new_link(channel, id)
         first = 1,
         last = 0,
     }
-    if channel.__nodelay then
+    if channel.__no_delay then
         driver.nodelay(id)
     end
-    if channel.__overload_notify then
-        report_overload(link, channel.__overload_notify)
+    if channel.__on_overload then
+        report_overload(link, channel.__on_overload)
     end
-    if not channel.__response then
+    if not channel.__read_session then
         socket.onclose(id, function()
             -- A reader at work notices by itself.
             if link.idle and link.open then
@@ -260,7 +260,7 @@ local function addresses(channel)
             tried = {}
             return host, port
         end
-        for _, backup in ipairs(channel.__backup or {}) do
+        for _, backup in ipairs(channel.__backups or {}) do
             local backup_host, backup_port = backup, port
             if type(backup) == "table" then
                 backup_host, backup_port = backup.host, backup.port
@@ -277,11 +277,11 @@ end
 
 -- Whether a new link may be used. Without authentication it may.
 local function authenticate(channel, link)
-    if not channel.__auth then
+    if not channel.__authenticate then
         return true
     end
     channel.__authenticating = running()
-    local ok, reason = pcall(channel.__auth, channel)
+    local ok, reason = pcall(channel.__authenticate, channel)
     channel.__authenticating = false
     if not ok then
         if reason ~= LOST then
@@ -434,7 +434,7 @@ local channel = {}
 local function await(link, response)
     ---@type skynet.socketchannel.waiter
     local waiter = { response = response }
-    if link.channel.__response then
+    if link.channel.__read_session then
         link.waiters[response] = waiter
     else
         local last = link.last + 1
@@ -516,7 +516,7 @@ end
 --- Sets the hosts to try when the channel's own cannot be connected to.
 ---@param backup skynet.socketchannel.address[]?  without a port, the channel's
 function channel:changebackup(backup)
-    self.__backup = backup
+    self.__backups = backup
 end
 
 local channel_meta = { __index = channel }
@@ -540,23 +540,23 @@ function socketchannel.channel(desc)
     return setmetatable({
         __host = assert(desc.host, "a socket channel needs a host"),
         __port = desc.port,
-        __backup = desc.backup,
-        __auth = desc.auth,
-        __response = desc.response,
-        __nodelay = desc.nodelay,
-        __overload_notify = desc.overload,
+        __closed = false,
+        __link = false,
+        __sock = false,
+        __connecting = false,
+        __authenticating = false,
+        __authenticate = desc.auth,
+        __backups = desc.backup,
+        __no_delay = desc.nodelay,
+        __on_overload = desc.overload,
         __overload = false,
+        __read_session = desc.response,
         __stream_meta = {
             __index = {
                 read = desc.socket_read or stream.read,
                 readline = desc.socket_readline or stream.readline,
             },
         },
-        __sock = false,
-        __link = false,
-        __connecting = false,
-        __authenticating = false,
-        __closed = false,
     }, channel_meta)
 end
 

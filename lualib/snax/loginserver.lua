@@ -206,8 +206,8 @@ end
 --- Makes the service a login server.
 ---@param conf snax.loginserver.conf
 return function(conf)
-    local name = "." .. (conf.name or "login")
     skynet.start(function()
+        local name = "." .. (conf.name or "login")
         if skynet.localname(name) then
             assert(conf.auth_handler, "auth_handler is missing")
             run_slave(conf)

@@ -98,10 +98,10 @@ function server.login(username, secret)
     assert(not users[username], "username is logged in already")
     users[username] = {
         name = username,
-        secret = secret,
-        version = 0,
-        turn = 0,
         answers = {},
+        turn = 0,
+        version = 0,
+        secret = secret,
     }
 end
 

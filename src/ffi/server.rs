@@ -12,6 +12,7 @@ use skynet_abi::mq::{message_queue, skynet_message};
 use skynet_abi::skynet_context;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Starts a service of module `name`. Returns its handle, 0 if it did not start.
 ///
@@ -194,15 +195,25 @@ pub unsafe extern "C-unwind" fn skynet_context_dispatchall(context: *mut skynet_
 /// Marks the service as being in a message without end, for STAT endless.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn skynet_context_endless(handle: u32) {
-    if let Some(service) = registry::get().ok().and_then(|r| r.grab(handle)) {
-        service.mark_endless();
-    }
+    guard((), || {
+        if let Some(service) = registry::get().ok().and_then(|r| r.grab(handle)) {
+            service.mark_endless();
+        }
+    });
+}
+
+static GLOBALLY_INITIALISED: AtomicBool = AtomicBool::new(false);
+
+/// Whether `skynet_globalinit` was called.
+pub(super) fn is_globally_initialised() -> bool {
+    GLOBALLY_INITIALISED.load(Ordering::Relaxed)
 }
 
 /// Sets the node up, as the process's main thread does first.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn skynet_globalinit() {
     node::get();
+    GLOBALLY_INITIALISED.store(true, Ordering::Relaxed);
     skynet_initthread(skynet_abi::imp::THREAD_MAIN);
 }
 

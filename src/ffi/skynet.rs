@@ -1,20 +1,23 @@
 //! `skynet.h`.
 
+use super::server::is_globally_initialised;
 use super::{guard, optional, service};
 use crate::memory;
 use crate::runtime::send::{self, Outgoing};
 use crate::runtime::{command, harbor, timer};
 use skynet_abi::handle::HANDLE_REMOTE_SHIFT;
+use skynet_abi::imp::THREAD_MAIN;
 use skynet_abi::{skynet_cb, skynet_context};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 /// Runs a text command for `context`. The result is null, or a string that the
-/// context's next command overwrites; values of GETENV and names stay.
+/// context's next command overwrites; values of GETENV and names stay. Commands
+/// that neither are about the context nor leave a result in it work without one.
 ///
 /// # Safety
-/// `context` must be a service that this thread runs or is starting, `cmd` a C
-/// string, `parm` null or one.
+/// `context` must be null, or a service that this thread runs or is starting; `cmd`
+/// a C string, `parm` null or one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn skynet_command(
     context: *mut skynet_context,
@@ -23,10 +26,9 @@ pub unsafe extern "C-unwind" fn skynet_command(
 ) -> *const c_char {
     // SAFETY: as the caller says.
     let (service, name, parm) = unsafe { (service(context), optional(cmd), optional(parm)) };
-    match (service, name) {
-        (Some(service), Some(name)) => guard(ptr::null(), || command::command(service, name, parm)),
-        _ => ptr::null(),
-    }
+    name.map_or(ptr::null(), |name| {
+        guard(ptr::null(), || command::command(service, name, parm))
+    })
 }
 
 /// The handle that `:hex` or `.name` stands for; 0 if there is none.
@@ -145,10 +147,15 @@ pub unsafe extern "C-unwind" fn skynet_callback(
 }
 
 /// The service that this thread runs; `-THREAD_x` on a thread of the node that
-/// runs none.
+/// runs none, and on every thread before `skynet_globalinit`; 0 on one that nobody
+/// has initialised.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn skynet_current_handle() -> u32 {
-    memory::current_handle()
+    const MAIN: u32 = (-THREAD_MAIN) as u32;
+    match memory::current_handle() {
+        MAIN if is_globally_initialised() && !memory::is_initialised() => 0,
+        handle => handle,
+    }
 }
 
 /// Centiseconds since the node's start second began; 0 before the timer is

@@ -43,4 +43,4 @@ pub use records::open;
 pub use statistics::{
     current_usage, debug_line, for_each_account, for_each_usage, total_usage, usage_by_handle,
 };
-pub use thread::{Current, current_handle, init_thread, set_current};
+pub use thread::{Current, current_handle, init_thread, is_initialised, set_current};

@@ -43,6 +43,8 @@ struct Thread {
     pseudo_handle: Cell<u32>,
     /// Whether there is no use in looking for a private record.
     settled: Cell<bool>,
+    /// Whether somebody has said what kind of thread this is.
+    initialised: Cell<bool>,
 }
 
 /// The calling thread's state.
@@ -121,6 +123,7 @@ fn state() -> &'static Thread {
                 handle: Cell::new(0),
                 pseudo_handle: Cell::new(0),
                 settled: Cell::new(false),
+                initialised: Cell::new(false),
             }
         };
     }
@@ -130,12 +133,17 @@ fn state() -> &'static Thread {
     unsafe { &*thread }
 }
 
-/// What `skynet_current_handle` returns: the handle of the service that this
-/// thread runs, or what the thread was initialised to. A thread that nobody
-/// initialised has the main thread's pseudo-handle, 0xffff_ffff.
+/// The handle of the service that this thread runs, or what the thread was
+/// initialised to. A thread that nobody initialised has the main thread's
+/// pseudo-handle, 0xffff_ffff.
 #[inline]
 pub fn current_handle() -> u32 {
     !state().handle.get()
+}
+
+/// Whether this thread was initialised by [`init_thread`].
+pub fn is_initialised() -> bool {
+    state().initialised.get()
 }
 
 /// Whom a thread works for. Made by [`Current::service`], and returned by
@@ -193,6 +201,7 @@ pub fn init_thread(kind: i32) {
     let thread = state();
     let handle = kind.wrapping_neg() as u32;
     thread.handle.set(!handle);
+    thread.initialised.set(true);
     if thread.pseudo_handle.replace(!handle) != !handle {
         // What was charged stays with the old record, for its next thread.
         if let Some(record) = thread.private.take() {

@@ -6,7 +6,9 @@
 //! reading therefore tells until which count its centisecond lasts at least, and
 //! up to then a look at the counter answers. A reading vouches for half of what
 //! is left of the centisecond by the counter's measured pace, so that the pace may
-//! be wrong by a factor of two; then the clock is read again.
+//! be wrong by a factor of two; then the clock is read again. It is too when the
+//! counter is behind the reading: a machine that was suspended, or went on from a
+//! snapshot, may have set it back.
 
 use super::{cpu, cycles};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +28,9 @@ pub(super) struct Clock {
     origin: u64,
     /// The counter at that moment; `None` where there is none to be trusted.
     first_count: Option<u64>,
-    /// The latest reading, and the count up to which it holds.
+    /// The latest reading, and the counts from and up to which it holds.
     tick: AtomicU64,
+    holds_from: AtomicU64,
     holds_until: AtomicU64,
 }
 
@@ -52,6 +55,7 @@ impl Clock {
             origin,
             first_count: cycles::are_reliable().then(cycles::count),
             tick: AtomicU64::new(0),
+            holds_from: AtomicU64::new(0),
             holds_until: AtomicU64::new(0),
         }
     }
@@ -68,8 +72,9 @@ impl Clock {
             return self.nanos() / NANOS_PER_TICK;
         };
         let count = cycles::count();
-        // Acquire: pairs with the release in `read`, which stores the tick first.
-        if count < self.holds_until.load(Ordering::Acquire) {
+        // Acquire: pairs with the release in `read`, which stores the others first.
+        let until = self.holds_until.load(Ordering::Acquire);
+        if (self.holds_from.load(Ordering::Relaxed)..until).contains(&count) {
             return self.tick.load(Ordering::Relaxed);
         }
         self.read(first, count)
@@ -88,6 +93,7 @@ impl Clock {
             let left_counts = counts * u128::from(left / 2) / u128::from(passed);
             // Another thread's reading may be a later one: no step back.
             self.tick.fetch_max(tick, Ordering::Relaxed);
+            self.holds_from.store(count, Ordering::Relaxed);
             let until = count.saturating_add(left_counts as u64);
             self.holds_until.store(until, Ordering::Release);
         }
@@ -119,6 +125,23 @@ impl Clock {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    /// The latest reading is then none: its counts will not come again for long.
+    #[test]
+    fn a_counter_that_was_set_back_does_not_stop_it() {
+        let clock = Clock::start();
+        for _ in 0..2 {
+            clock.tick.store(0, Ordering::Relaxed);
+            clock.holds_from.store(u64::MAX - 1, Ordering::Relaxed);
+            clock.holds_until.store(u64::MAX, Ordering::Relaxed);
+            let before = clock.nanos() / NANOS_PER_TICK;
+            let now = clock.now();
+            let after = clock.nanos() / NANOS_PER_TICK;
+            assert!((before..=after).contains(&now), "{before} {now} {after}");
+            // The second time when there is a base to judge the pace by.
+            while clock.nanos() - clock.fraction < MIN_BASE {}
+        }
+    }
 
     /// For as long as two threads may look in turn at both.
     #[test]

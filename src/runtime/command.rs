@@ -12,65 +12,89 @@ use std::ptr;
 /// service's next command; environment values and names live longer.
 type Answer = Result<*const c_char>;
 
-/// Runs a command for `service`. An unknown command, like one without a result,
-/// gives null; one that fails is logged and gives null.
-pub fn command(service: &Service, name: &CStr, parm: Option<&CStr>) -> *const c_char {
-    let result = run(service, name.to_bytes(), parm);
+/// Who runs a command: a service, or somebody who is none, for whom commands work
+/// that are not about a service of one's own and answer nothing of their own.
+#[derive(Clone, Copy)]
+struct Caller<'a>(Option<&'a Service>);
+
+impl<'a> Caller<'a> {
+    /// 0 for one who is no service.
+    fn handle(self) -> u32 {
+        self.0.map_or(0, Service::handle)
+    }
+
+    fn service(self) -> Result<&'a Service> {
+        self.0.ok_or_else(|| bad("only a service can ask for this"))
+    }
+
+    fn answer(self, text: &str) -> Answer {
+        Ok(self.service()?.set_result(text))
+    }
+
+    fn log(self, text: &str) {
+        node::log(self.handle(), text.as_bytes());
+    }
+}
+
+/// Runs a command for `service`, if it is one. An unknown command, like one without
+/// a result, gives null; one that fails is logged and gives null.
+pub fn command(service: Option<&Service>, name: &CStr, parm: Option<&CStr>) -> *const c_char {
+    let caller = Caller(service);
+    let result = run(caller, name.to_bytes(), parm);
     result.unwrap_or_else(|error| {
         if matches!(error, Error::LaunchFailed { .. }) {
             // The launch has said so itself.
             return ptr::null();
         }
-        let text = format!("error: {}: {error}", name.to_string_lossy());
-        node::log(service.handle(), text.as_bytes());
+        caller.log(&format!("error: {}: {error}", name.to_string_lossy()));
         ptr::null()
     })
 }
 
-fn run(service: &Service, name: &[u8], parm: Option<&CStr>) -> Answer {
+fn run(caller: Caller<'_>, name: &[u8], parm: Option<&CStr>) -> Answer {
     let needed = || parm.ok_or_else(|| bad("no argument was given"));
     match name {
-        b"TIMEOUT" => timeout(service, needed()?),
-        b"REG" => register(service, parm),
-        b"QUERY" => query(service, needed()?),
-        b"NAME" => set_name(service, needed()?),
+        b"TIMEOUT" => timeout(caller.service()?, needed()?),
+        b"REG" => register(caller.service()?, parm),
+        b"QUERY" => query(caller, needed()?),
+        b"NAME" => set_name(caller, needed()?),
         b"EXIT" => {
-            leave(service, service.handle());
+            leave(caller.service()?);
             NONE
         }
         b"KILL" => {
-            let handle = target(service, needed()?)?;
+            let handle = target(caller, needed()?)?;
             if handle != 0 {
-                leave_by(service, handle);
+                leave_by(caller, handle);
             }
             NONE
         }
-        b"LAUNCH" => launch(service, needed()?),
+        b"LAUNCH" => launch(caller.service()?, needed()?),
         b"GETENV" => Ok(env::env()?.get(needed()?).map_or(ptr::null(), CStr::as_ptr)),
         b"SETENV" => set_env(needed()?),
         b"STARTTIME" => {
             let seconds = timer::timer()?.starttime();
-            Ok(service.set_result(&seconds.to_string()))
+            caller.answer(&seconds.to_string())
         }
         b"ABORT" => {
             node::abort();
             NONE
         }
-        b"MONITOR" => monitor(service, parm),
-        b"STAT" => Ok(stat(service, needed()?)),
+        b"MONITOR" => monitor(caller, parm),
+        b"STAT" => Ok(stat(caller.service()?, needed()?)),
         b"LOGON" => {
-            if let Some(target) = grab(service, needed()?)? {
-                target.log().begin(service.handle(), target.handle())?;
+            if let Some(target) = grab(caller, needed()?)? {
+                target.log().begin(caller.handle(), target.handle())?;
             }
             NONE
         }
         b"LOGOFF" => {
-            if let Some(target) = grab(service, needed()?)? {
-                target.log().end(service.handle(), target.handle());
+            if let Some(target) = grab(caller, needed()?)? {
+                target.log().end(caller.handle(), target.handle());
             }
             NONE
         }
-        b"SIGNAL" => signal(service, needed()?),
+        b"SIGNAL" => signal(caller, needed()?),
         _ => NONE,
     }
 }
@@ -133,17 +157,15 @@ fn name_handle(handle: u32, name: &CStr) -> Answer {
     Ok(copy.as_ptr())
 }
 
-fn query(service: &Service, parm: &CStr) -> Answer {
+fn query(caller: Caller<'_>, parm: &CStr) -> Answer {
     let found = match parm.to_bytes() {
         [b'.', ..] => local(&parm[1..]),
         _ => None,
     };
-    Ok(found.map_or(ptr::null(), |handle| {
-        service.set_result(&format!(":{handle:x}"))
-    }))
+    found.map_or(NONE, |handle| caller.answer(&format!(":{handle:x}")))
 }
 
-fn set_name(service: &Service, parm: &CStr) -> Answer {
+fn set_name(caller: Caller<'_>, parm: &CStr) -> Answer {
     let mut words = words(parm);
     let (Some(name), Some([b':', hex @ ..])) = (words.next(), words.next()) else {
         return Err(bad("a name and a :handle are needed"));
@@ -157,24 +179,23 @@ fn set_name(service: &Service, parm: &CStr) -> Answer {
         return name_handle(handle, &name);
     }
     let name = String::from_utf8_lossy(name);
-    let text = format!("error: Can't set global name {name} in C");
-    node::log(service.handle(), text.as_bytes());
+    caller.log(&format!("error: Can't set global name {name} in C"));
     NONE
 }
 
-fn leave(service: &Service, handle: u32) {
+fn leave(service: &Service) {
     node::log(service.handle(), b"KILL self");
-    node::exit(handle);
+    node::exit(service.handle());
 }
 
-fn leave_by(service: &Service, handle: u32) {
-    node::log(service.handle(), format!("KILL :{handle:x}").as_bytes());
+fn leave_by(caller: Caller<'_>, handle: u32) {
+    caller.log(&format!("KILL :{handle:x}"));
     node::exit(handle);
 }
 
 /// The handle that `:handle` or `.name` stands for; 0 for a name that nobody
 /// has, and for any other text, which is logged.
-fn target(service: &Service, parm: &CStr) -> Result<u32> {
+fn target(caller: Caller<'_>, parm: &CStr) -> Result<u32> {
     match parm.to_bytes() {
         [b':', hex @ ..] => Ok(parse_hex(hex)),
         [b'.', ..] => {
@@ -184,15 +205,14 @@ fn target(service: &Service, parm: &CStr) -> Result<u32> {
         }
         other => {
             let text = String::from_utf8_lossy(other);
-            let text = format!("error: Can't convert {text} to handle");
-            node::log(service.handle(), text.as_bytes());
+            caller.log(&format!("error: Can't convert {text} to handle"));
             Ok(0)
         }
     }
 }
 
-fn grab(service: &Service, parm: &CStr) -> Result<Option<ServiceRef>> {
-    Ok(registry::get()?.grab(target(service, parm)?))
+fn grab(caller: Caller<'_>, parm: &CStr) -> Result<Option<ServiceRef>> {
+    Ok(registry::get()?.grab(target(caller, parm)?))
 }
 
 fn launch(service: &Service, parm: &CStr) -> Answer {
@@ -224,16 +244,16 @@ fn set_env(parm: &CStr) -> Answer {
     NONE
 }
 
-fn monitor(service: &Service, parm: Option<&CStr>) -> Answer {
+fn monitor(caller: Caller<'_>, parm: Option<&CStr>) -> Answer {
     let node = node::get();
     match parm {
         Some(parm) if !parm.is_empty() => {
-            node.set_exit_monitor(target(service, parm)?);
+            node.set_exit_monitor(target(caller, parm)?);
             NONE
         }
         _ => match node.exit_monitor() {
             0 => NONE,
-            handle => Ok(service.set_result(&format!(":{handle:x}"))),
+            handle => caller.answer(&format!(":{handle:x}")),
         },
     }
 }
@@ -252,8 +272,8 @@ fn stat(service: &Service, parm: &CStr) -> *const c_char {
     service.set_result(&text)
 }
 
-fn signal(service: &Service, parm: &CStr) -> Answer {
-    let Some(target) = grab(service, parm)? else {
+fn signal(caller: Caller<'_>, parm: &CStr) -> Answer {
+    let Some(target) = grab(caller, parm)? else {
         return NONE;
     };
     let number = words(parm).nth(1).map_or(0, parse_c_number);

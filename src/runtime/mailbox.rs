@@ -285,11 +285,12 @@ impl Runnable {
     }
 
     /// For a mailbox whose service is gone: the right stays with the caller if
-    /// the mailbox is closed, who then drains it; else it is given back, and
-    /// whoever closes the mailbox drains it.
+    /// the mailbox is closed, or marked and now closed for that, who then drains it;
+    /// else it is given back, and whoever closes the mailbox drains it.
     pub(crate) fn into_drain(self) -> Option<Self> {
         let closed = {
             let mut inbox = lock(&self.mailbox().inbox);
+            inbox.closed |= inbox.marked;
             if !inbox.closed {
                 inbox.runnable = false;
             }

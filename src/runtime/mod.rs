@@ -27,11 +27,8 @@ pub mod signals;
 pub mod start;
 pub mod timer;
 
-use crate::error::Result;
 use message::Message;
 use service::Service;
-
-pub use send::deliver_timeout;
 
 /// Puts a message into the mailbox of a service that the caller has a reference
 /// of; the message comes back when the service is gone.
@@ -43,9 +40,4 @@ pub fn deliver(service: &Service, message: Message) -> Result<(), Message> {
         scheduler::schedule(runnable);
     }
     Ok(())
-}
-
-/// Sends a line to the logger in the name of `source`; see [`node::log`].
-pub fn log(source: u32, text: message::Payload) {
-    node::log_payload(source, text);
 }

@@ -214,18 +214,10 @@ pub fn log(source: u32, text: &[u8]) {
     }
     // SAFETY: the slice is valid for its length.
     let copy = unsafe { Payload::copy_of(text.as_ptr().cast(), text.len()) };
-    if let Some(payload) = copy {
-        log_payload(source, payload);
-    }
-}
-
-/// As [`log`], for a text that is a block already.
-pub fn log_payload(source: u32, text: Payload) {
-    let logger = logger();
-    if logger == 0 {
+    let Some(payload) = copy else {
         return;
-    }
-    let message = Message::new(source, 0, PTYPE_TEXT as u8, text);
+    };
+    let message = Message::new(source, 0, PTYPE_TEXT as u8, payload);
     // Without a logger nobody can be told. A line is in no hurry: what its writer
     // sends otherwise goes first, and nobody is woken.
     if let Ok(Some(runnable)) = put(logger, message) {

@@ -246,6 +246,15 @@ pub fn deliver_timeout(handle: u32, session: i32) -> Result<()> {
 /// # Errors
 /// The service is gone, or there is no timer.
 pub fn start_timeout(handle: u32, time: i32, session: i32) -> Result<()> {
+    if handle == 0 {
+        // Nobody's, and never taken for one of the node's own: at once that is known,
+        // later nobody would be told.
+        return if time > 0 {
+            Ok(())
+        } else {
+            Err(Error::NoSuchService(0))
+        };
+    }
     match u32::try_from(time) {
         Ok(time) if time > 0 => {
             timer::timer()?.add(handle, session, time);

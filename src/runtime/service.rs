@@ -359,8 +359,9 @@ pub(crate) fn give_up(right: Runnable) {
     }
 }
 
-/// Answers what is left in a closed mailbox with PTYPE_ERROR, session 0 too,
-/// closes the sockets that it is about, since nobody will act on it, and frees the service that it belonged to.
+/// Answers what is left in a closed mailbox with PTYPE_ERROR, session 0 too, closes
+/// the sockets that it is about, since nobody will act on it, and frees the service
+/// that it belonged to.
 pub(crate) fn drain(mut right: Runnable) {
     let handle = right.mailbox().handle();
     while let Some(message) = right.take() {

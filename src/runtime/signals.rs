@@ -40,8 +40,10 @@ pub struct Signals {
 
 impl Signals {
     /// Installs the handlers. SIGTERM and SIGINT are left alone where the
-    /// program has handlers of its own. To be called by whoever starts a node,
-    /// and for nothing less: from here on the two no longer end the process.
+    /// program has handlers of its own, or was started with them ignored, as
+    /// SIGINT is by a shell's script for what it runs in the background. To be called
+    /// by whoever starts a node, and for nothing less: from here on the two no longer
+    /// end the process.
     ///
     /// # Errors
     /// [`Error::AlreadyInitialised`] the second time; [`Error::Io`] if the
@@ -54,7 +56,7 @@ impl Signals {
         // A handler must not wait when nobody has read for long.
         set_nonblocking(write.as_raw_fd())?;
         let mut terminating = vec![libc::SIGTERM, libc::SIGINT];
-        terminating.retain(|&number| !has_handler(number));
+        terminating.retain(|&number| has_default(number));
         let signals = Signals {
             read,
             write,
@@ -143,13 +145,13 @@ fn set_action(number: c_int, handler: libc::sighandler_t) {
     unsafe { libc::sigaction(number, &raw const action, ptr::null_mut()) };
 }
 
-/// Whether the program handles the signal itself.
-fn has_handler(number: c_int) -> bool {
+/// Whether the signal is neither handled by the program itself nor ignored.
+fn has_default(number: c_int) -> bool {
     // SAFETY: as in `set_action`.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     // SAFETY: asks only; `action` is there to be written to.
     unsafe { libc::sigaction(number, ptr::null(), &raw mut action) };
-    ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
+    action.sa_sigaction == libc::SIG_DFL
 }
 
 fn set_nonblocking(fd: RawFd) -> Result<()> {
@@ -241,9 +243,16 @@ mod tests {
         let Ok(role) = std::env::var(ROLE) else {
             return;
         };
-        if role == "own" {
-            set_action(libc::SIGINT, own_handler as *const () as libc::sighandler_t);
-        }
+        // Whatever the tests themselves were started with.
+        set_action(libc::SIGTERM, libc::SIG_DFL);
+        set_action(
+            libc::SIGINT,
+            match role.as_str() {
+                "own" => own_handler as *const () as libc::sighandler_t,
+                "background" => libc::SIG_IGN,
+                _ => libc::SIG_DFL,
+            },
+        );
         let signals = Signals::install().unwrap();
         assert!(Signals::install().is_err());
         println!("> ready");
@@ -290,7 +299,16 @@ mod tests {
 
     #[test]
     fn a_programs_own_handler_stays() {
-        let mut process = Process::start("own");
+        only_sigterm_ends("own");
+    }
+
+    #[test]
+    fn what_was_ignored_is_ignored() {
+        only_sigterm_ends("background");
+    }
+
+    fn only_sigterm_ends(role: &str) {
+        let mut process = Process::start(role);
         process.signal(libc::SIGINT);
         process.signal(libc::SIGHUP);
         assert_eq!(process.line(), "Reopen");

@@ -15,8 +15,10 @@ EVERYWHERE = [
 ]
 
 # For two different Lua layers: where in lualib and service a line comes from is
-# theirs, and so is the way that a call took through them.
+# theirs, and so is the way that a call took through them. What runs a client in
+# Lua calls itself by its own name in front of an error.
 LUA_LAYER = [
+    (re.compile(r"^(?:\S*/)?(?:lua|skynet): (?=\S+\.lua:\d+: )"), "lua: "),
     (re.compile(r" @(?:\./|\[skynet\]/)?(?:lualib|service)/[\w./]+\.lua:\d+"), ""),
     (re.compile(r"\n?stack traceback:.*", re.DOTALL), "\nTRACEBACK"),
     (re.compile(r"(?:\./|\[skynet\]/)?\b(?:lualib|service)/[\w./]+\.lua:\d+: ?"), ""),

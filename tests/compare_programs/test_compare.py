@@ -58,6 +58,9 @@ class MaskTest(unittest.TestCase):
                          self.masked(other, lua_layers_differ=True))
         traced = "sleep : @./lualib/skynet.lua:519 @./test/a.lua:9 @./service/snaxd.lua:32"
         self.assertEqual(self.masked(traced, lua_layers_differ=True), "sleep : @./test/a.lua:9")
+        for name in ("/a/3rd/lua/lua", "skynet"):
+            self.assertEqual(self.masked(f"{name}: examples/a.lua:9: bad", lua_layers_differ=True),
+                             "lua: examples/a.lua:9: bad")
 
 
 class LogTest(unittest.TestCase):

@@ -3,6 +3,7 @@
 local skynet = require "skynet.manager"
 local debugchannel = require "skynet.debugchannel"
 local print = require "print_line"
+local refuses = require "refuses"
 
 local sethook = debugchannel.sethook
 local role = ...
@@ -19,11 +20,6 @@ if role == "reader" then
         end)
     end)
     return
-end
-
-local function refuses(reason, func, ...)
-    local ok, err = pcall(func, ...)
-    assert(not ok and err:find(reason, 1, true), ("%s: %s"):format(reason, err))
 end
 
 local function channels()

@@ -241,11 +241,32 @@ local function timeouts()
     -- Somebody who does not accept; the queue is soon full.
     local deaf, _, port = socket.listen("127.0.0.1", 0, 1)
     local full
+    local connected = {}
     for _ = 1, 8 do
-        local ok, text = pcall(helper.connect, "127.0.0.1", port, 10)
-        full = full or not ok and tostring(text)
+        local ok, result = pcall(helper.connect, "127.0.0.1", port, 10)
+        if ok then
+            table.insert(connected, result)
+        else
+            full = tostring(result)
+        end
     end
     assert(full and full:find "connect failed host = 127.0.0.1" and full:find "is_time_out = true", full)
+    -- Connections that come too late are closed.
+    local ended = 0
+    socket.start(deaf, function(new)
+        skynet.fork(function()
+            socket.start(new)
+            equal(socket.read(new), false, "read")
+            socket.close(new)
+            ended = ended + 1
+        end)
+    end)
+    for _, id in ipairs(connected) do
+        helper.close(id)
+    end
+    eventually("the late ones end, too", function()
+        return ended == 8
+    end)
     socket.close(deaf)
     httpc.timeout = nil
 end

@@ -183,6 +183,12 @@ end
 local function tiny_chunks()
     local bytes = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" .. ("1\r\nx\r\n"):rep(20000) .. "0\r\n\r\n"
     equal(served(bytes)[1].body, ("x"):rep(20000), "body")
+    local pieces = {}
+    for i = 1, 20000 do
+        internal.append(pieces, tostring(i % 10))
+        assert(#pieces < 20, #pieces)
+    end
+    equal(#table.concat(pieces), 20000, "size")
 end
 
 -- Without a length the rest of what was read belongs to the body, where it cannot be left to the next request.

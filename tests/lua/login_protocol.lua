@@ -48,8 +48,8 @@ end
 --- Goes through a handshake, with a line of one's own at a step (false: hangs up there).
 ---@return integer? id
 ---@return function secret
-local function handshake(token, wrong_step, wrong_line)
-    local id = assert(socket.open("127.0.0.1", login_port))
+local function handshake(token, wrong_step, wrong_line, port)
+    local id = assert(socket.open("127.0.0.1", port or login_port))
     local make, secret = steps(token)
     for i, step in ipairs(make) do
         -- Nothing comes between the second and the third line.
@@ -126,7 +126,7 @@ end
 --- More than the server is willing to keep, without a newline.
 local function endless_lines()
     for step = 1, 3 do
-        local id = handshake("first:sample", step, ("A"):rep(9000))
+        local id = handshake("first:sample", step, ("A"):rep(5000))
         -- An answer must not come; what is not read makes the end a reset.
         check.equal(socket.readline(id), false, "after an endless line")
         socket.close(id)
@@ -147,6 +147,15 @@ local function one_login_at_a_time()
     skynet.call(master, "lua", "release")
     assert(socket.readline(slow):match "^200 ")
     socket.close(slow)
+end
+
+local function several_logins_at_a_time()
+    local many = skynet.newservice "login_many"
+    local port = skynet.call(many, "lua")
+    local first = handshake("same", nil, nil, port)
+    check.eventually("the login waits", function() return select(2, skynet.call(many, "lua")) end)
+    answered(handshake("same", nil, nil, port), "200 " .. encode "second")
+    answered(first, "200 " .. encode "first")
 end
 
 ----- the msgserver
@@ -389,6 +398,42 @@ local function logouts()
     end)
 end
 
+--- Bytes that mean nothing, the same ones each time.
+local function garbage()
+    math.randomseed(20)
+    local function bytes()
+        local list = {}
+        for i = 1, math.random(0, 300) do
+            -- Newlines and colons are what gets somewhere.
+            list[i] = math.random(8) == 1 and ("\n:"):byte(math.random(2)) or math.random(0, 255)
+        end
+        return string.char(table.unpack(list))
+    end
+    local user = log_in "fred"
+    for _ = 1, 50 do
+        local id = assert(socket.open("127.0.0.1", login_port))
+        socket.write(id, bytes() .. "\n\n\n")
+        -- The challenge, perhaps a key, and the refusal.
+        repeat
+            local line = assert(socket.readline(id), "closed without an answer")
+        until line == "401 Unauthorized"
+        expect_end(id, "after garbage")
+
+        local other, status = greet(bytes())
+        assert(status:match "^40[04] ", status)
+        expect_end(other, "after " .. status)
+
+        local own = connect(user)
+        send_frame(own, bytes():sub(1, 3))
+        expect_end(own, "after a packet that is too short")
+    end
+    log_in "gina"
+    check.eventually("the ends of all connections", function()
+        return skynet.call(gate, "lua", "kick", "ip", "fred", user.subid, "sample") == nil
+    end)
+    happened()
+end
+
 --- Whatever the clients did, no socket is left.
 local function nothing_left()
     local function connections()
@@ -428,10 +473,12 @@ check.main {
     { "refused_logins", refused_logins },
     { "endless_lines", endless_lines },
     { "one_login_at_a_time", one_login_at_a_time },
+    { "several_logins_at_a_time", several_logins_at_a_time },
     { "requests", requests },
     { "reconnecting", reconnecting },
     { "expiry", expiry },
     { "refused_connections", refused_connections },
     { "logouts", logouts },
+    { "garbage", garbage },
     { "nothing_left", nothing_left },
 }

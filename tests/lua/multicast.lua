@@ -4,6 +4,7 @@ local skynet = require "skynet.manager"
 local memory = require "skynet.memory"
 local multicast = require "skynet.multicast.core"
 local print = require "print_line"
+local refuses = require "refuses"
 
 local SUBSCRIBERS <const> = 3
 local role = ...
@@ -27,11 +28,6 @@ if role == "subscriber" then
         end)
     end)
     return
-end
-
-local function refuses(reason, func, ...)
-    local ok, err = pcall(func, ...)
-    assert(not ok and err:find(reason, 1, true), ("%s: %s"):format(reason, err))
 end
 
 local function publish(subscribers)

@@ -68,6 +68,25 @@ local expected = {
     ["skynet.datacenter"] = {
         ["function"] = "get set wait",
     },
+    ["skynet.snax"] = {
+        ["function"] = "bind exit globalservice hotfix interface kill newservice printf profile_info queryglobal " ..
+            "queryservice rawnewservice self uniqueservice",
+    },
+    ["snax.interface"] = {
+        ["function"] = "-",
+    },
+    ["snax.hotfix"] = {
+        ["function"] = "-",
+    },
+    ["snax.gateserver"] = {
+        ["function"] = "closeclient openclient start",
+    },
+    ["snax.loginserver"] = {
+        ["function"] = "-",
+    },
+    ["snax.msgserver"] = {
+        ["function"] = "ip login logout start userid username",
+    },
     ["sproto"] = {
         ["function"] = "decode default encode exist_proto exist_type host new pack parse pdecode pencode queryproto " ..
             "request_decode request_encode response_decode response_encode sharenew unpack",

@@ -5,11 +5,13 @@ local print = require "print_line"
 
 skynet.start(function()
     local wrong = {}
-    for name in ("crypt datacenter dns memory netpack profile snax socket socketchannel socketdriver"):gmatch "%S+" do
+    local names = "crypt datacenter dns memory mqueue netpack profile redis snax socket socketchannel socketdriver"
+    for name in names:gmatch "%S+" do
+        local today = name == "redis" and "skynet.db.redis" or "skynet." .. name
         local ok, module = pcall(require, name)
         if not ok then
             table.insert(wrong, module)
-        elseif module ~= require("skynet." .. name) then
+        elseif module ~= require(today) then
             table.insert(wrong, name)
         end
     end

@@ -128,7 +128,8 @@ end)
 case("pipelines", function()
     local db = redis.connect(conf())
     local replies = {}
-    equal(db:pipeline({ { "set", "p", 1 }, { "lpush", "p", 2 }, { "get", "p" }, { "get", "none" } }, replies), replies, "result")
+    local commands = { { "set", "p", 1 }, { "lpush", "p", 2 }, { "get", "p" }, { "get", "none" } }
+    equal(db:pipeline(commands, replies), replies, "result")
     equal(#replies, 4, "number")
     equal(replies[1].ok, true, "good")
     equal(replies[1].out, "OK", "reply")

@@ -61,6 +61,9 @@ local function hotfixes()
             local function helper() state = state + 1 return state end
             function response.next() return helper() end
             function response.other() return other.name, limit end
+            local deep = 5
+            local function look() return deep end
+            function response.deep() return look() end
             function accept.untouched() return state, other end
             limit = 10
         ]]
@@ -91,6 +94,11 @@ local function hotfixes()
     check.equal(name, "other!", "a kept table")
     check.equal(limit, 21, "a global of the service")
     check.equal(env.limit, 20, "a global set by the patch")
+
+    -- What only a function of the service refers to.
+    ok, result = hotfix(methods, "local deep function response.deep() return deep * 2 end")
+    assert(ok, result)
+    check.equal(run "response.deep", 10, "a local of a function")
 
     -- A patch on the patch.
     ok, result = hotfix(methods, "local state function response.next() return 'again', state end")
@@ -196,6 +204,10 @@ local function services()
 end
 
 local function starting()
+    -- Objects that nobody has any more are not kept.
+    local kept = setmetatable({ (snax.bind(skynet.self(), "counter")) }, { __mode = "v" })
+    collectgarbage()
+    check.equal(kept[1], nil, "an object that nobody has")
     -- Without init nothing runs, not even exit.
     local handle = skynet.newservice("snaxd", "counter")
     local raw = snax.bind(handle, "counter")

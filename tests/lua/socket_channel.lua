@@ -411,7 +411,10 @@ case("authentication", function()
     local greetings = 0
     local channel = open(server, {
         auth = function(self)
-            local greeting = self:request(word .. "\n", line)
+            -- What others sent between these would be part of it.
+            self:request(word)
+            skynet.sleep(2)
+            local greeting = self:request("\n", line)
             greetings = greetings + 1
             assert(greeting == "welcome", greeting)
         end,
@@ -419,9 +422,17 @@ case("authentication", function()
     -- Others wait until it is done.
     local results = together(
         function() return channel:request("a\n", line) end,
-        function() return channel:request("b\n", line) end)
-    equal(results[1][2], "a", "answer")
-    equal(results[2][2], "b", "answer")
+        function() return channel:request("b\n", line) end,
+        function()
+            eventually("it has a connection", function()
+                return channel.__sock
+            end)
+            equal(greetings, 0, "authentications")
+            return channel:request("c\n", line)
+        end)
+    for i, expected in ipairs { "a", "b", "c" } do
+        equal(results[i][2], expected, "answer")
+    end
     equal(greetings, 1, "authentications")
     -- It is done for each connection.
     lost(table.pack(pcall(channel.request, channel, "bye\n", line)))
@@ -581,6 +592,9 @@ case("the task that connects is killed", function()
     skynet.killthread(task)
     eventually("the other comes back", function()
         return results.n
+    end)
+    eventually("its connection is closed", function()
+        return socket.invalid(server.sockets[1])
     end)
     equal(channel:request("b\n", line), "b", "answer")
     equal(server.accepted, 2, "connections")

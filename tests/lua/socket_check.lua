@@ -34,6 +34,15 @@ function check.eventually(what, so)
     end
 end
 
+--- Whether this machine has an address: IPv6 may be turned off.
+function check.has(host)
+    local ok, id = pcall(socket.listen, host, 0)
+    if ok then
+        socket.close(id)
+    end
+    return ok
+end
+
 --- A listening socket on a free port whose new connections are kept in a list.
 function check.listener(host)
     local id, address, port = socket.listen(host or "127.0.0.1", 0)

@@ -63,6 +63,9 @@ for _, family in ipairs {
     local host, form = family[1], family[2]
 
     case("dial and listen " .. host, function()
+        if not check.has(host) then
+            return
+        end
         local port = free_port(host)
         local server, seen = echo(socket.udp_listen, host, port)
         local got, take = collect()
@@ -104,17 +107,18 @@ case("udp and udp_connect", function()
 end)
 
 case("a name", function()
-    local port = free_port "127.0.0.1"
-    local server = echo(socket.udp_listen, "127.0.0.1", port)
+    -- The family of the address that localhost is on this machine.
+    local host = socket.resolve "localhost"[1]
+    local port = free_port(host)
+    local server = echo(socket.udp_listen, host, port)
     local got, take = collect()
-    local client = socket.udp(take)
+    local client = socket.udp(take, host, 0)
     socket.udp_connect(client, "localhost", port)
-    socket.write(client, "by name")
-    -- A machine whose localhost is IPv6 first has no way to an IPv4 socket; then the log is told.
-    skynet.sleep(0)
+    exchange(function(word)
+        socket.write(client, word)
+    end, got, { "by name" })
     socket.close(client)
     socket.close(server)
-    assert(#got <= 1)
 end)
 
 case("memory", function()

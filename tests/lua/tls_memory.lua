@@ -144,6 +144,23 @@ check.main {
             fails("need sslctx", context.set_ciphers, context, "ALL")
             debug.getmetatable(server).__gc(server)
             fails("context is closed", server.read, server)
+            -- Nor is it used after it was closed by the finaliser of something else, at any moment.
+            for size = 1, 20 do
+                local text = ("x"):rep(size * 5000)
+                local sender, reader = pair()
+                setmetatable({}, {
+                    __gc = function()
+                        sender:close()
+                        reader:close()
+                    end,
+                })
+                fails("context is closed", function()
+                    for _ = 1, 1000 do
+                        local read = reader:read(sender:write(text))
+                        assert(read == text, #read)
+                    end
+                end)
+            end
             -- The memory of many comes back.
             local memory = require "skynet.memory"
             local contexts = { server_context(), c.newctx() }

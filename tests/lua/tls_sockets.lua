@@ -138,6 +138,33 @@ check.main {
         end,
     },
     {
+        "words with the handshake",
+        function()
+            for _, reader in ipairs { "readallfunc", "readfunc" } do
+                -- In TLS 1.2, in a session that is new, the server's part ends last, and what it says next comes with it.
+                local context = tlshelper.newctx()
+                context:set_ciphers "ALL:!TLS_AES_256_GCM_SHA384:!TLS_CHACHA20_POLY1305_SHA256:!TLS_AES_128_GCM_SHA256"
+                meet(function(fd)
+                    local tls = tlshelper.newtls("server", server_context)
+                    local reply
+                    repeat
+                        if reply then
+                            socket.write(fd, reply)
+                        end
+                        reply = tls:handshake(socket.read(fd))
+                    until tls:finished()
+                    socket.write(fd, reply .. tls:write "words" .. tls:close())
+                    equal(socket.read(fd, 4), "seen", "plain text")
+                end, function(fd)
+                    local tls = tlshelper.newtls("client", context, "host.test")
+                    tlshelper.init_requestfunc(fd, tls)()
+                    equal(tlshelper[reader](fd, tls)(), "words", reader)
+                    socket.write(fd, "seen")
+                end)
+            end
+        end,
+    },
+    {
         "a socket that closes",
         function()
             meet(function(fd)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[cfg(feature = "standalone")]
 use std::fmt::Write;
 use std::fs;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub struct Case {
     /// Is about the end of descriptors. Valgrind takes connections out of the queue
     /// and throws them away then.
     pub descriptors: bool,
+    /// Launches a module in C++.
+    pub cpp: bool,
+    /// Needs IPv6, at least on loopback; containers often have none.
+    pub ipv6: bool,
     /// A variable of its environment, and what it is set to.
     environment: Option<(String, String)>,
     keys: BTreeMap<String, String>,
@@ -83,6 +88,8 @@ impl Case {
             lua: false,
             jemalloc: false,
             descriptors: false,
+            cpp: false,
+            ipv6: false,
             environment: None,
             keys: BTreeMap::new(),
         };
@@ -98,6 +105,8 @@ impl Case {
                 "needs" => {
                     case.jemalloc = value == "jemalloc";
                     case.descriptors = value == "descriptors";
+                    case.cpp = value == "cpp";
+                    case.ipv6 = value == "ipv6";
                 }
                 "env" => {
                     let (name, value) = value.split_once('=').expect("env=NAME=VALUE");
@@ -115,8 +124,19 @@ impl Case {
         case
     }
 
-    /// Whether valgrind runs here, and has no use for this test.
+    /// Whether valgrind runs here and has no use for this test, or the machine lacks
+    /// what it needs.
     pub fn is_left_out(&self) -> bool {
+        let lacks = |what: &str| {
+            eprintln!("no {what} here: {} is left out", self.name);
+            true
+        };
+        if self.cpp && !super::toolchain::has_cpp() {
+            return lacks("C++ compiler");
+        }
+        if self.ipv6 && UdpSocket::bind("[::1]:0").is_err() {
+            return lacks("IPv6");
+        }
         super::MEMCHECK && (self.jemalloc || self.descriptors)
     }
 

@@ -27,7 +27,11 @@ pub fn modules() -> &'static Path {
                 succeed(command);
             }
         }
-        for name in case::names_with("modules", "cpp") {
+        let in_cpp = match has_cpp() {
+            true => case::names_with("modules", "cpp"),
+            false => Vec::new(),
+        };
+        for name in in_cpp {
             let mut command = cpp_compiler();
             command
                 .args(["-fPIC", "-shared"])
@@ -155,6 +159,12 @@ fn cpp_compiler() -> Command {
     let mut command = compiler_of("CXX", "c++");
     command.arg("-std=c++17");
     command
+}
+
+/// Whether there is a C++ compiler, which the core itself does not need.
+pub fn has_cpp() -> bool {
+    let output = cpp_compiler().arg("--version").output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn compiler_of(variable: &str, usual: &str) -> Command {

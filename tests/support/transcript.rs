@@ -123,7 +123,10 @@ fn masked_line(line: &str) -> String {
             rest = &rest[first.len_utf8()..];
             continue;
         } else if part.starts_with(|c: char| c.is_ascii_digit()) && !address {
+            // A unit is kept.
+            let unit = |c: char| c == 's' || c == 'K' || c == 'M';
             masked.push('#');
+            masked.extend(part.chars().last().filter(|&c| unit(c)));
         } else {
             masked.push_str(part);
         }

@@ -5,9 +5,9 @@
 //! stands *sentinel*: it sleeps for [`LOOK`] at a time, and if it finds that a
 //! worker is in the same callback as at its last look, with the same mailbox in
 //! its slot, takes that out and runs it. What a callback makes runnable after it
-//! was seen for [`LONG`] wakes a worker at once. The sentinel sleeps longer and longer while it
-//! finds nothing, up to [`LONGEST_LOOK`], and when all workers are parked it
-//! parks as well. (Go's sysmon thread does the same for its processors.)
+//! was seen for [`LONG`] wakes a worker at once. The sentinel sleeps longer and
+//! longer while it finds nothing, up to [`LONGEST_LOOK`], and when all workers are
+//! parked it parks as well. (Go's sysmon thread does the same for its processors.)
 
 use super::duty::{Polled, Seen};
 use super::queue::Queue;

@@ -99,6 +99,25 @@ int main(int argc, char **argv) {
     command("LAUNCH", "nowhere");
     command("KILL", ".nobody");
 
+    // What needs no context works without one.
+    say("-- without a context");
+    say("GETENV -> %s", skynet_command(NULL, "GETENV", "key"));
+    CHECK(skynet_command(NULL, "SETENV", "by nobody") == NULL);
+    command("GETENV", "by");
+    CHECK(skynet_command(NULL, "NONSENSE", "x") == NULL);
+    CHECK(skynet_command(NULL, "QUERY", ".nobody") == NULL);
+    const char *name = skynet_command(NULL, "NAME", ".mine :1000002");
+    say("NAME -> %s", name);
+    CHECK(skynet_command(NULL, "MONITOR", ":1000002") == NULL);
+    struct skynet_context *victim = launch("noisy", "named by nobody");
+    snprintf(parm, sizeof parm, ":%x 7", skynet_context_handle(victim));
+    CHECK(skynet_command(NULL, "SIGNAL", parm) == NULL);
+    CHECK(skynet_command(NULL, "LOGOFF", parm) == NULL);
+    CHECK(skynet_command(NULL, "KILL", parm) == NULL);
+    skynet_context_release(victim);
+    pump();
+    CHECK(skynet_command(NULL, "MONITOR", ".nobody") == NULL);
+
     say("-- logged");
     CHECK(skynet_handle_namehandle(skynet_context_handle(logger), "logger") != NULL);
     command("LAUNCH", "failing");
@@ -107,7 +126,7 @@ int main(int argc, char **argv) {
 
     say("-- abort");
     launch("noisy", "last");
-    CHECK(skynet_command(alice, "ABORT", NULL) == NULL);
+    CHECK(skynet_command(NULL, "ABORT", NULL) == NULL);
     CHECK(skynet_handle_grab(0x1000002) == NULL);
     say("aborted");
     return 0;

@@ -56,6 +56,26 @@ int main(int argc, char **argv) {
         second = skynet_context_message_dispatch(monitor, second, -1);
     say("they take turns");
 
+    // A mailbox that was marked and has no service: what is in it is answered, and it
+    // is freed.
+    struct skynet_context *sender = launch_printer("sender");
+    pump();
+    size_t blocks = malloc_memory_block();
+    for (int i = 0; i < 100; i++) {
+        struct message_queue *orphan = skynet_mq_create(0x1000777);
+        struct skynet_message m = {
+            .source = i < 98 ? 0 : skynet_context_handle(sender),
+            .session = i,
+            .data = skynet_strdup("data"),
+            .sz = 4 | (size_t)PTYPE_TEXT << MESSAGE_TYPE_SHIFT,
+        };
+        skynet_mq_push(orphan, &m);
+        skynet_globalmq_push(orphan);
+        skynet_mq_mark_release(orphan);
+        pump();
+    }
+    say_leaks("no service", blocks, 100);
+
     // Without a callback messages are freed.
     size_t before = malloc_memory_block();
     skynet_callback(service, NULL, NULL);

@@ -1,6 +1,6 @@
 // Connecting: by address and by name, refused, to names that do not exist; a close
 // while the connection is under way.
-// ctest:
+// ctest: needs=ipv6
 #include "sockets.h"
 
 static struct node node;

@@ -1,5 +1,5 @@
 // What socket_server_info tells of sockets of each kind, and the list itself.
-// ctest:
+// ctest: needs=ipv6
 #include "sockets.h"
 
 static struct node node;

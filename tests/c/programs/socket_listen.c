@@ -1,5 +1,5 @@
 // Listening: addresses, free ports, what fails at once, start and close.
-// ctest:
+// ctest: needs=ipv6
 #include "sockets.h"
 
 static struct node node;

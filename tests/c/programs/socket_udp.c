@@ -1,6 +1,6 @@
 // Datagrams: sockets of each way of making them, addresses as they are packed, IPv4
 // and IPv6, addresses that do not fit.
-// ctest:
+// ctest: needs=ipv6
 #include "sockets.h"
 
 static struct node node;

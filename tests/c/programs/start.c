@@ -6,6 +6,13 @@
 #include "skynet_imp.h"
 #include "skynet_server.h"
 
+#include <pthread.h>
+
+static void *uninitialised(void *none) {
+    CHECK(skynet_current_handle() == 0);
+    return none;
+}
+
 int main(int argc, char **argv) {
     char path[4096];
     snprintf(path, sizeof path, "%s/?.so", argv[1]);
@@ -26,6 +33,9 @@ int main(int argc, char **argv) {
     }
     skynet_globalinit();
     CHECK(skynet_current_handle() == (uint32_t)-THREAD_MAIN);
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, uninitialised, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
     skynet_initthread(THREAD_SOCKET);
     CHECK(skynet_current_handle() == (uint32_t)-THREAD_SOCKET);
     skynet_initthread(THREAD_MAIN);

@@ -55,6 +55,8 @@ int main(int argc, char **argv) {
     wait_for(&left);
     say("to nobody, at once: %d", skynet_timeout(handle + 1, 0, 9));
     say("to nobody, later: %d", skynet_timeout(handle + 1, 1, 9));
+    say("to handle 0, at once: %d", skynet_timeout(0, 0, 9));
+    say("to handle 0, later: %d", skynet_timeout(0, 1, 9));
 
     // A service that is gone when the time comes does no harm.
     skynet_updatetime();

@@ -1,6 +1,6 @@
 // The node logs to a service that is written in C++ and registers no name.
-// ctest: thread=4 logservice=cclog logger=line
-// ctest: thread=1 logservice=cclog logger=line harbor=0
+// ctest: thread=4 logservice=cclog logger=line needs=cpp
+// ctest: thread=1 logservice=cclog logger=line harbor=0 needs=cpp
 #include "ctest.h"
 
 static int on_message(struct skynet_context *context, void *ud, int type, int session,

@@ -1,6 +1,6 @@
 // What a service gets for each thing that happens to a socket: one thing at a time,
 // with plain sockets at the other ends.
-// ctest: thread=4 logger=silent
+// ctest: thread=4 logger=silent needs=ipv6
 #include "sockets.h"
 
 static int step, port, listener, connection, client, udp_server, udp_client, bound, v6;

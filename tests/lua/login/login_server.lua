@@ -8,6 +8,7 @@ local conf = {
     port = tonumber(skynet.getenv "login_port"),
     name = "login_master",
     instance = 2,
+    line_limit = 4096,
 }
 
 --- What the test's msgserver is.

@@ -459,7 +459,7 @@ local client_meta = { __index = client }
 --- A client of the cluster that one of the nodes is in.
 ---@param startup_nodes skynet.db.redis.cluster.node|skynet.db.redis.cluster.node[]
 ---@param opt skynet.db.redis.cluster.options?
----@param onmessage fun(message: string, channel: string, pattern: string?)?  takes the messages of what is subscribed to
+---@param onmessage fun(message: string, channel: string, pattern: string?)?  takes the messages that are subscribed to
 ---@return skynet.db.redis.cluster.client
 function module.new(startup_nodes, opt, onmessage)
     opt = opt or {}

@@ -10,10 +10,11 @@ local tonumber = tonumber
 
 local resp = {}
 
---- Pieces up to this size have their headers kept. Bytes.
+--- Pieces up to this size have their headers kept, and the lines that announce them. Bytes.
 local CACHED <const> = 1024
 
 local headers = {}
+local sizes = {}
 
 -- What goes before a piece of so many bytes, and ends the line before.
 local function header(size)
@@ -96,8 +97,8 @@ local INTEGER <const> = byte ":"
 local STRING <const> = byte "$"
 local LIST <const> = byte "*"
 
---- A function that reads one reply: whether it is no error, then its value. A string or list that does not exist is nil.
---- A list with an error in it is one, too.
+--- A function that reads one reply: whether it is no error, then its value. A string or list that does not exist is
+--- nil. A list with an error in it is one, too.
 ---@param limits skynet.db.redis.limits?
 ---@return fun(so: skynet.socketchannel.stream): boolean, any
 function resp.reader(limits)
@@ -154,6 +155,10 @@ function resp.reader(limits)
         if used then
             spend(used, #line)
         end
+        local short = sizes[line]
+        if short then
+            return read_string(so, short, used)
+        end
         local kind = byte(line)
         if kind == STRING or kind == LIST then
             local size = number(line)
@@ -162,6 +167,9 @@ function resp.reader(limits)
             elseif size < 0 then
                 malformed(line)
             elseif kind == STRING then
+                if size <= CACHED and line == "$" .. size then
+                    sizes[line] = size
+                end
                 return read_string(so, size, used)
             end
             return read_list(so, size, used or { bytes = 0, values = 0 }, (depth or 0) + 1)
