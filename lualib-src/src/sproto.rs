@@ -371,11 +371,11 @@ unsafe extern "C-unwind" fn decode(L: *mut lua_State) -> c_int {
             return 0;
         };
         let bytes = bytes_argument(L, 2);
+        let decoder = Decoder { L, schema };
         if lua_type(L, -1) != LUA_TTABLE {
-            lua_createtable(L, 0, 0);
+            decoder.room(of, bytes);
         }
         let table = lua_gettop(L);
-        let decoder = Decoder { L, schema };
         match decoder.structure(of, bytes, Target::Table(table), 0) {
             Ok(size) => {
                 lua_pushinteger(L, size as lua_Integer);

@@ -73,7 +73,7 @@ pub(crate) unsafe fn raise(L: *mut lua_State, text: &[u8]) -> ! {
 
 /// Strings of up to so many bytes are written on the C stack: Lua's own buffer takes
 /// longer to set up.
-const LOCAL: usize = 256;
+const LOCAL: usize = 128;
 
 /// Pushes a string that `fill` writes: it gets `size` bytes, all zero, and returns
 /// how many of them, counted from the first, the string has. Two slots are used.

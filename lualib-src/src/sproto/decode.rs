@@ -153,15 +153,19 @@ impl Decoder<'_> {
         unsafe { lua_pushnumber(self.L, f64::from_bits(value as u64)) };
     }
 
+    /// The type that a field names.
+    fn kind(&self, index: usize) -> Result<&Type, Malformed> {
+        self.schema.types.get(index).ok_or(Malformed)
+    }
+
     /// Reads a struct that takes all of `bytes`.
     unsafe fn whole(
         &self,
-        index: usize,
+        of: &Type,
         bytes: &[u8],
         target: Target,
         depth: c_int,
     ) -> Result<(), Malformed> {
-        let of = self.schema.types.get(index).ok_or(Malformed)?;
         // SAFETY: as in structure.
         let size = unsafe { self.structure(of, bytes, target, depth + 1)? };
         if size == bytes.len() {
@@ -173,20 +177,24 @@ impl Decoder<'_> {
 
     /// Pushes an empty table with room for the fields that a struct may have: no
     /// more than its records.
-    unsafe fn room(&self, index: usize, bytes: &[u8]) {
+    ///
+    /// # Safety
+    /// As [`structure`](Self::structure); one slot is used.
+    pub(super) unsafe fn room(&self, of: &Type, bytes: &[u8]) {
         let records = Message::new(bytes).map_or(0, |message| message.record_count());
-        let fields = self.schema.types.get(index).map_or(0, |t| t.fields.len());
-        // SAFETY: as in push.
+        let fields = of.fields.len();
+        // SAFETY: the caller's promise.
         unsafe { lua_createtable(self.L, 0, records.min(fields) as c_int) };
     }
 
     /// Pushes a struct.
     unsafe fn table(&self, index: usize, bytes: &[u8], depth: c_int) -> Result<(), Malformed> {
+        let of = self.kind(index)?;
         // SAFETY: as in push.
         unsafe {
-            self.room(index, bytes);
+            self.room(of, bytes);
             let table = lua_gettop(self.L);
-            self.whole(index, bytes, Target::Table(table), depth)
+            self.whole(of, bytes, Target::Table(table), depth)
         }
     }
 
@@ -253,12 +261,13 @@ impl Decoder<'_> {
         depth: c_int,
     ) -> Result<(), Malformed> {
         let L = self.L;
+        let of = self.kind(kind)?;
         // SAFETY: as in push. The key's slot is the one after the struct's table.
         unsafe {
-            self.room(kind, bytes);
+            self.room(of, bytes);
             lua_pushnil(L);
             let table = lua_gettop(L) - 1;
-            self.whole(kind, bytes, Target::Keyed(table, key), depth)?;
+            self.whole(of, bytes, Target::Keyed(table, key), depth)?;
             if lua_type(L, -1) == LUA_TNIL {
                 luaL_error(
                     L,
@@ -283,6 +292,7 @@ impl Decoder<'_> {
         depth: c_int,
     ) -> Result<(), Malformed> {
         let L = self.L;
+        let of = self.kind(kind)?;
         // SAFETY: as in push.
         unsafe {
             let count = Elements::new(bytes).count_all().ok_or(Malformed)?;
@@ -292,7 +302,7 @@ impl Decoder<'_> {
                 lua_pushnil(L);
                 let slot = lua_gettop(L) - 1;
                 let target = Target::Pair(slot);
-                self.whole(kind, entry.ok_or(Malformed)?, target, depth)?;
+                self.whole(of, entry.ok_or(Malformed)?, target, depth)?;
                 for (at, what) in [(slot, c"key"), (slot + 1, c"value")] {
                     if lua_type(L, at) == LUA_TNIL {
                         luaL_error(
