@@ -394,7 +394,7 @@ function M.response(interface, code, held, header)
         if length > limit.body then
             error "Response body is too large"
         end
-        return source:take(length)
+        return length > 0 and source:take(length) or ""
     end
     return is_bodiless(code) and "" or read_to_end(source, limit.body)
 end

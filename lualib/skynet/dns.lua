@@ -126,13 +126,18 @@ local function receive(bytes)
     skynet.wakeup(question)
 end
 
-local function close()
-    local id = server.id
+local function close(id, address, port)
     if id then
-        server.id = nil
         socket.close(id)
-        skynet.error(string.format("Udp server close %s:%s (%d)", server.address, server.port, id))
+        skynet.error(string.format("Udp server close %s:%s (%d)", address, port, id))
     end
+end
+
+-- Closes the socket; the next question opens another one.
+local function hang_up()
+    local id = server.id
+    server.id = nil
+    close(id, server.address, server.port)
 end
 
 local function close_when_idle()
@@ -140,7 +145,7 @@ local function close_when_idle()
     if rest > 0 then
         skynet.timeout(rest, close_when_idle)
     else
-        close()
+        hang_up()
     end
 end
 
@@ -162,9 +167,10 @@ end
 ---@param address string
 ---@param port integer?  53 by default
 function dns.server(address, port)
-    close()
-    server.address = address
-    server.port = port or 53
+    local id, old_address, old_port = server.id, server.address, server.port
+    -- Closing waits. What is asked meanwhile is for the new one.
+    server.address, server.port, server.id = address, port or 53, nil
+    close(id, old_address, old_port)
 end
 
 --------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ local function ask(name, kind)
     local bytes = message.question(id, name, kind)
     if not socket.write(to, bytes) then
         -- The socket is gone after an error, such as that nobody is at the other end.
-        close()
+        hang_up()
         socket.write(connect(), bytes)
     end
     if skynet.sleep(TIMEOUT, question) ~= "BREAK" then

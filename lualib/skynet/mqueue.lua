@@ -37,7 +37,11 @@ end
 
 local function finish(request, ok, ...)
     if request.answer then
-        request.answer(true, ok, ...)
+        -- What cannot be packed is the caller's error: others wait behind it.
+        local packed, reason = pcall(request.answer, true, ok, ...)
+        if not packed then
+            request.answer(true, false, reason)
+        end
     elseif not ok then
         complain(request, "throw an error : " .. tostring((...)))
     elseif (...) then

@@ -132,4 +132,29 @@ case("any bytes are an answer or malformed", function()
     end
 end)
 
+case("another server while the socket to the one before is being closed", function()
+    local here = 0
+    local server, _, port = socket.listen("127.0.0.1", 0)
+    socket.close(server)
+    server = socket.udp_listen("127.0.0.1", port, function(question, from)
+        here = here + 1
+        socket.sendto(server, from, answer(question, 1, V4 .. "\4"))
+    end)
+    dns.flush()
+    dns.resolve "two.test"
+    local before = asked
+    dns.flush()
+    local address
+    skynet.fork(dns.server, "127.0.0.1", port)
+    skynet.fork(function()
+        address = dns.resolve "two.test"
+    end)
+    check.eventually("an answer", function()
+        return address
+    end)
+    equal(address, "10.0.0.4", "the new one's answer")
+    equal(here, 1, "questions to the new one")
+    equal(asked, before, "questions to the old one")
+end)
+
 check.main(cases)

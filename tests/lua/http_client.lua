@@ -79,6 +79,8 @@ local function get()
         code, body = httpc.get(host, "/")
         equal(code, 200, "code without a reason")
         equal(body, "all of it", "body up to the end")
+        prepare("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", { hold = true, slow = slow })
+        equal(select(2, httpc.get(host, "/")), "", "an empty body")
     end
     prepare "HTTP/1.0 200 OK\r\n\r\n"
     equal(select(2, httpc.get(host, "/")), "", "nothing up to the end")

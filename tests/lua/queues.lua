@@ -18,6 +18,8 @@ if (...) == "server" then
                 end)
             elseif what == "fail" then
                 error("it failed", 0)
+            elseif what == "unpackable" then
+                return print
             elseif what == "list" then
                 return table.concat(handled, ","), ...
             end
@@ -43,6 +45,7 @@ check.main {
             equal(nothing, nil, "a nil among others")
             equal(last, 3, "the value behind it")
             fails("it failed", mqueue.call, server, "fail")
+            fails("Unsupport type function", mqueue.call, server, "unpackable")
             equal(mqueue.call(server, "c", "value"), "value", "a result")
             equal(mqueue.size(), 0, "requests here")
             skynet.kill(server)
