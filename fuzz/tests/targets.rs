@@ -94,7 +94,7 @@ fn memory_is_found() {
 
 #[test]
 fn leaks_are_found() {
-    let code = "count = (count or 0) + 1 kept = { kept, ('x'):rep(2000) .. count }";
+    let code = "count = (count or 0) + 1 kept = { kept, ('x'):rep(200) .. count }";
     let output = Made::new("keeps", code).run("--inputs", "5000");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{text}");
