@@ -7,7 +7,8 @@
 //! All changes follow from a seed.
 //!
 //! No input may end the process, raise an error that the target does not expect, take
-//! longer than a minute, or take more memory than the target allows for its size.
+//! longer than a minute, or take more memory of Lua's and Rust's than the target allows for
+//! its size. What an input takes by C's functions must not be more than that when it ends.
 
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
@@ -35,6 +36,7 @@ Tries inputs of all targets, or of these. Run in the repository.
   --inputs N     how many for each target; 10000
   --seed N       what the changes follow from; 1
   --jobs N       targets at a time; 2
+  --timeout N    seconds that an input may take; 60
   --out DIR      for reports and inputs that failed; target/fuzz
   --found DIR    keeps inputs that reached something new, in DIR/TARGET
   --minimise     leaves in the corpus what is needed of it and of --found
@@ -46,6 +48,7 @@ pub struct Options {
     inputs: u64,
     seed: u64,
     jobs: usize,
+    timeout: u32,
     out: PathBuf,
     found: Option<PathBuf>,
     targets: PathBuf,
@@ -63,6 +66,7 @@ impl Options {
             inputs: 10_000,
             seed: 1,
             jobs: 2,
+            timeout: 60,
             out: "target/fuzz".into(),
             found: None,
             targets: "fuzz/targets".into(),
@@ -83,6 +87,7 @@ impl Options {
                 "--inputs" => options.inputs = number(value()?)?,
                 "--seed" => options.seed = number(value()?)?,
                 "--jobs" => options.jobs = (number(value()?)? as usize).max(1),
+                "--timeout" => options.timeout = number(value()?)? as u32,
                 "--out" => options.out = value()?.into(),
                 "--found" => options.found = Some(value()?.into()),
                 "--targets" => options.targets = value()?.into(),
@@ -144,6 +149,10 @@ fn main() -> ExitCode {
 fn alone(options: &Options) -> Result<(), String> {
     let name = &options.names[0];
     let named = |text: String| format!("{name}: {text}");
+    if options.child {
+        // SAFETY: sets a number of this process: it does not outlive the one that waits.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    }
     fs::create_dir_all(&options.out).map_err(|e| e.to_string())?;
     let mut session = Session::new(options, name).map_err(named)?;
     if let Some(file) = &options.replay {
@@ -207,6 +216,7 @@ fn all(options: &Options) -> Result<(), String> {
             command.args(["--child", name]);
             command.args(["--inputs", &options.inputs.to_string()]);
             command.args(["--seed", &options.seed.to_string()]);
+            command.args(["--timeout", &options.timeout.to_string()]);
             command.arg("--out").arg(&options.out);
             command.arg("--targets").arg(&options.targets);
             command.arg("--corpus").arg(&options.corpus);

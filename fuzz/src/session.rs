@@ -17,15 +17,9 @@ use crate::{Options, counters};
 /// parser.
 const WATCHED: u64 = 16;
 
-/// An input that takes longer ends the process. In seconds.
-const TIMEOUT: u32 = 60;
-
-/// Inputs between two looks at the clock.
-const ROUND: u64 = 1024;
-
-/// What all inputs of a run may leave behind together, in bytes: a leak of any of them
-/// comes to more, and what is kept of them to less.
-const LEFT: usize = 4 << 20;
+/// What all inputs of a run may leave behind together, in bytes: caches, and memory that
+/// is used again, come to less, and a leak of one input in many to more.
+const LEFT: usize = 512 << 10;
 
 pub struct Session<'a> {
     name: &'a str,
@@ -36,6 +30,8 @@ pub struct Session<'a> {
     inputs: Vec<Vec<u8>>,
     current: Current,
     number: u64,
+    /// An input that takes longer ends the process. In seconds.
+    timeout: u32,
 }
 
 /// The files of a target's corpus, by name.
@@ -71,6 +67,7 @@ impl<'a> Session<'a> {
             inputs: Vec::new(),
             current,
             number: 0,
+            timeout: options.timeout,
         };
         // Loading is no input.
         session.reached();
@@ -86,6 +83,8 @@ impl<'a> Session<'a> {
     pub fn try_input(&mut self, input: &[u8], watched: bool) -> Result<bool, String> {
         self.number += 1;
         self.current.write(self.number, input);
+        // SAFETY: the default action of the signal is what is wanted.
+        unsafe { libc::alarm(self.timeout) };
         self.target.run(input, watched)?;
         Ok(self.reached())
     }
@@ -122,10 +121,6 @@ impl<'a> Session<'a> {
         let mut random = Random::new(options.seed);
         let mut input = Vec::new();
         while self.number < options.inputs {
-            if self.number.is_multiple_of(ROUND) {
-                // SAFETY: the default action of the signal is what is wanted.
-                unsafe { libc::alarm(TIMEOUT) };
-            }
             input.clone_from(self.choose(&mut random));
             let (words, longest) = (&self.target.words, self.target.longest);
             mutate(&mut input, &mut random, &self.inputs, words, longest);
@@ -134,7 +129,10 @@ impl<'a> Session<'a> {
                 self.keep(options, input.clone())?;
             }
         }
-        let left = self.target.settled().saturating_sub(before);
+        // The inputs that are kept are no leak.
+        let inputs: usize = self.inputs[kept..].iter().map(Vec::capacity).sum();
+        let inputs = inputs + self.inputs.capacity() * size_of::<Vec<u8>>();
+        let left = self.target.settled().saturating_sub(before + inputs);
         if left > LEFT {
             return Err(format!("all inputs together left {left} bytes behind"));
         }

@@ -103,6 +103,7 @@ return {
         "lualib/http/handshake.lua:choose_protocol",
         "lualib/http/handshake.lua:read",
         "lualib/http/handshake.lua:answer",
+        "lualib/http/handshake.lua:ask",
     },
     words = {
         "\x81\x81abcd", "\x01\x81abcd", "\x80\x80abcd", "\x89\0", "\x8a\0", "\x88\2\3\xe8", "\x82\x7e\0\x80",

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skynet-fuzz"));
@@ -93,7 +94,7 @@ fn memory_is_found() {
 
 #[test]
 fn leaks_are_found() {
-    let code = "count = (count or 0) + 1 kept = { kept, ('x'):rep(2000) .. count }";
+    let code = "count = (count or 0) + 1 kept = { kept, ('x'):rep(200) .. count }";
     let output = Made::new("keeps", code).run("--inputs", "5000");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{text}");
@@ -105,4 +106,28 @@ fn an_early_end_is_found() {
     let made = Made::new("ends", "if #input > 9 then os.exit(0) end");
     let (_, file) = made.fail();
     assert!(fs::read(file).unwrap().len() > 9);
+}
+
+/// Also one of the corpus, with which a run begins.
+#[test]
+fn hangs_are_found() {
+    let made = Made::new("hangs", "while input == 'seed' do end");
+    let mut run = program();
+    run.arg("--targets").arg(&made.targets);
+    run.arg("--corpus").arg(&made.corpus);
+    run.args(["--timeout", "1", "--inputs", "9", made.name]);
+    run.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = run.spawn().unwrap();
+    let started = Instant::now();
+    while run.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(60) {
+            // The process of its target goes with it.
+            run.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = run.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("SIGALRM"), "{text}");
+    assert!(!output.status.success());
 }

@@ -262,11 +262,12 @@ unsafe fn push_string(L: *mut lua_State, buffer: &mut Buffer, size: usize, extra
 unsafe fn push_pieces(L: *mut lua_State, buffer: &Buffer, size: usize) {
     let mut string = MaybeUninit::<luaL_Buffer>::uninit();
     // SAFETY: Lua initialises string, which has no destructor and stays where
-    // it is, and gives room for size bytes; copy writes that many.
+    // it is, and gives room for size bytes, of which as many as copy says are
+    // written: fewer than there were before, if a finaliser has taken some.
     unsafe {
         let room = luaL_buffinitsize(L, string.as_mut_ptr(), size);
-        buffer.copy(std::slice::from_raw_parts_mut(room.cast(), size));
-        luaL_pushresultsize(string.as_mut_ptr(), size);
+        let copied = buffer.copy(std::slice::from_raw_parts_mut(room.cast(), size));
+        luaL_pushresultsize(string.as_mut_ptr(), copied);
     }
 }
 

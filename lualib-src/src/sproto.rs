@@ -292,8 +292,10 @@ unsafe extern "C-unwind" fn protocol(L: *mut lua_State) -> c_int {
         let proto = check_proto(L, c"Need a sproto_type object");
         let found;
         if lua_type(L, 2) == LUA_TNUMBER {
-            // As a C int.
-            found = proto.schema.protocol(lua_tointeger(L, 2) as i32);
+            // Nothing else stands for a tag: programs note a protocol under what found it,
+            // and a peer says what that is.
+            let tag = u16::try_from(lua_tointeger(L, 2)).ok();
+            found = tag.and_then(|tag| proto.schema.protocol(tag));
             if let Some(protocol) = found {
                 lua_pushstring(L, protocol.name.as_ptr());
             }

@@ -53,6 +53,32 @@ case("buffers", function()
     fails("negative", driver.push, buffer, pool, driver.str2p "", -1)
 end)
 
+case("finalisers", function()
+    -- One of them takes what is in the buffer while a string is made of it: no other bytes come in their place.
+    local taken, rounds, armed = 0, 0, false
+    while taken < 3 do
+        rounds = rounds + 1
+        assert(rounds < 100000, "no finaliser has run meanwhile")
+        local text = ("x"):rep(3000 + rounds % 3000)
+        local buffer, pool = driver.buffer(), {}
+        for _ = 1, 3 do
+            driver.push(buffer, pool, driver.str2p(text))
+        end
+        setmetatable({}, {
+            __gc = function()
+                if armed then
+                    driver.clear(buffer, pool)
+                end
+            end,
+        })
+        armed = true
+        local got = driver.readall(buffer, pool)
+        armed = false
+        assert(not got:find "[^x]")
+        taken = taken + (#got < 3 * #text and 1 or 0)
+    end
+end)
+
 case("header", function()
     equal(driver.header "\1\2\3\4", 0x01020304, "four bytes")
     equal(driver.header "\255", 255, "one byte")

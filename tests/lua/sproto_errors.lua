@@ -64,6 +64,15 @@ local sp = sproto.parse [[
 raises("type not found", sp.encode, sp, "none", {})
 raises("none not found", sp.queryproto, sp, "none")
 raises("type package not found", sp.host, sp)
+-- A peer that writes the tag of a protocol in other ways is not answered, and no note is taken of it.
+local tagged = sproto.parse ".package { type 0 : integer } p 1 {}"
+local tagged_host = tagged:host "package"
+assert(select(2, tagged_host:dispatch(tagged:pencode("package", { type = 1 }))) == "p")
+for high = 1, 3 do
+    local tag = high << 32 | 1
+    raises(tag .. " not found", tagged_host.dispatch, tagged_host, tagged:pencode("package", { type = tag }))
+    assert(rawget(tagged.__pcache, tag) == nil and not tagged:exist_proto(tag))
+end
 raises("no bundle", sproto.new, "\1\0")
 raises("no bundle", sprotoloader.save, "")
 raises("Can't open sproto file", sprotoloader.register, "./no/such.sproto", 1)

@@ -113,8 +113,9 @@ impl Buffer {
         }
     }
 
-    /// Copies bytes from the front to `to`, as many as fit or there are.
-    pub fn copy(&self, mut to: &mut [core::mem::MaybeUninit<u8>]) {
+    /// Copies bytes from the front to `to`, as many as fit or there are: so many.
+    pub fn copy(&self, mut to: &mut [core::mem::MaybeUninit<u8>]) -> usize {
+        let room = to.len();
         for piece in self.pieces() {
             let count = piece.len().min(to.len());
             let (now, later) = to.split_at_mut(count);
@@ -126,6 +127,7 @@ impl Buffer {
                 break;
             }
         }
+        room - to.len()
     }
 
     /// Takes `size` bytes, or all if there are fewer, from the front away.

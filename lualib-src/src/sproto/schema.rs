@@ -130,8 +130,7 @@ impl Schema {
     }
 
     /// A protocol by its tag.
-    pub fn protocol(&self, tag: i32) -> Option<&Protocol> {
-        let tag = u16::try_from(tag).ok()?;
+    pub fn protocol(&self, tag: u16) -> Option<&Protocol> {
         let index = self.protocols.binary_search_by_key(&tag, |p| p.tag).ok()?;
         self.protocols.get(index)
     }
