@@ -69,6 +69,14 @@ local function send(self, opcode, data, key)
     self.write(frames.encode(opcode, data or "", key))
 end
 
+-- Answers a ping, unless much waits to be sent already: who pings and does not read would have it grow without end. An
+-- answer to the latest ping is enough (RFC 6455, 5.5.3).
+local function answer_ping(self, data)
+    if socket.unsent(self.id) == 0 then
+        send(self, PONG, data)
+    end
+end
+
 -- The next message or control frame: opcode and content. An error, when the connection is of no use any more.
 local function receive(self)
     local opcode, data, code = frames.read(self.source, self.parts, limit[self.mode])
@@ -169,7 +177,7 @@ local on = {
         tell(self, "message", data, NAMES[BINARY])
     end,
     [PING] = function(self, data)
-        send(self, PONG, data)
+        answer_ping(self, data)
         tell(self, "ping")
     end,
     [PONG] = function(self)
@@ -345,7 +353,7 @@ function M.read(id)
             close(self)
             return false, data
         elseif opcode == PING then
-            send(self, PONG, data)
+            answer_ping(self, data)
         end
     end
 end

@@ -39,6 +39,7 @@ local socket = {}
 ---@field address string|nil         where it listens
 ---@field port integer|nil           where it listens
 ---@field warn function|nil          called when much waits to be sent
+---@field unsent integer|nil         how much waited when that was last told, in KiB
 ---@field open boolean               it can be read: the first event has come, and not the last
 ---@field opening boolean|string     no event has come yet; a string: it failed, for this reason
 ---@field want integer|string|boolean  what the reader waits for
@@ -260,6 +261,7 @@ end
 on[WARNING] = function(id, size)
     local s = sockets[id]
     if s then
+        s.unsent = size;
         (s.warn or warn)(id, size)
     end
 end
@@ -608,6 +610,14 @@ socket.lwrite = driver.lsend
 ---@param callback fun(id: integer, size: integer)?  the size in KiB
 function socket.warning(id, callback)
     known(id).warn = callback
+end
+
+--- How much waited to be sent when a warning last told it: for those who send what nobody has to have.
+---@param id integer
+---@return integer size  in KiB; 0 as long as it is less than 1024, again when all is sent, and for what is no socket here
+function socket.unsent(id)
+    local s = sockets[id]
+    return s and s.unsent or 0
 end
 
 --------------------------------------------------------------------------------

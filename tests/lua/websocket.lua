@@ -127,6 +127,27 @@ local function messages()
         "close 1001 going")
 end
 
+-- Answers to pings do not pile up for a client that does not read them.
+local function unread_pings()
+    local client, server = shake_hands()
+    socket.pause(client)
+    local many = frame(0x89, ("p"):rep(125)):rep(1000)
+    for i = 1, 200 do
+        socket.write(client, many)
+        eventually("the pings have come", function()
+            return #log == 2 + i * 1000
+        end)
+    end
+    for _, info in ipairs(socket.netstat()) do
+        if info.id == server then
+            local waiting = info.wbuffer or 0
+            assert(waiting < 2 << 20, waiting)
+        end
+    end
+    socket.close(client)
+    finished()
+end
+
 -- A message in parts, with a ping between them, byte by byte and all at once; what comes with the request is not lost.
 local function parts()
     local bytes = REQUEST .. "\r\n" .. frame(0x01, "one ") .. frame(0x00, "") .. frame(0x89, "p") .. frame(0x00, "two ")
@@ -471,6 +492,7 @@ check.main {
     },
     { "messages", messages },
     { "parts", parts },
+    { "unread pings", unread_pings },
     { "ends", ends },
     { "bad handshakes", bad_handshakes },
     { "bad frames", bad_frames },
