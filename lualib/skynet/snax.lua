@@ -10,12 +10,7 @@ if shared then
     visible = require(shared)
 end
 
-skynet.register_protocol {
-    name = "snax",
-    id = skynet.PTYPE_SNAX,
-    pack = skynet.pack,
-    unpack = skynet.unpack,
-}
+skynet.register_protocol { name = "snax", id = skynet.PTYPE_SNAX, pack = skynet.pack, unpack = skynet.unpack }
 
 ---@class skynet.snax
 ---@field enablecluster fun()|nil  in a snax service: its methods can be called by lua messages too
