@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::hint::black_box;
 use std::io::Error;
 use std::ptr;
-use std::sync::{Barrier, Mutex, mpsc};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use skynet::memory::{self, Account, Current, Usage};
@@ -38,6 +38,15 @@ unsafe extern "C" {
 
 /// What is charged on top of a block's size.
 const HEADER: usize = 16;
+
+/// Held by tests that open accounts by the thousand: one that counts records
+/// would count those that the other leaves to it.
+static MANY_ACCOUNTS: Mutex<()> = Mutex::new(());
+
+fn alone_with_many_accounts() -> MutexGuard<'static, ()> {
+    // A test that failed while it held the lock leaves no state behind.
+    MANY_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A block that may be sent to other threads.
 struct Block(*mut c_void);
@@ -450,6 +459,7 @@ fn closing_a_current_account_leaves_the_thread_to_itself() {
 /// outlive them, and counts the records that this takes.
 #[test]
 fn records_are_used_again() {
+    let _alone = alone_with_many_accounts();
     let mut kept = VecDeque::new();
     let mut records = HashSet::new();
     for turn in 0..100_000 {
@@ -636,6 +646,7 @@ fn a_child_after_a_fork_allocates() {
 /// freed by another thread, some of it after they are gone.
 #[test]
 fn each_of_many_services_is_charged_for_its_own() {
+    let _alone = alone_with_many_accounts();
     const FIRST: u32 = 0x0500_0000;
     const SERVICES: u32 = 70_000;
     let size = |number: u32| 1 + number as usize % 1000;
