@@ -14,6 +14,8 @@ pub(crate) trait Object: Default {
     const NAME: &'static CStr;
     /// What `object:method()` finds.
     const METHODS: &'static [Entry] = &[];
+    /// Whether a variable with the attribute `close` may have it: it is dropped then.
+    const CLOSES: bool = false;
 }
 
 /// Pushes an empty object. Four slots are used. The pointer is valid as long as
@@ -32,6 +34,10 @@ pub(crate) unsafe fn push<T: Object>(L: *mut lua_State) -> *mut T {
         if luaL_newmetatable(L, T::NAME.as_ptr()) != 0 {
             lua_pushcclosure(L, collect::<T>, 0);
             lua_setfield(L, -2, c"__gc".as_ptr());
+            if T::CLOSES {
+                lua_pushcclosure(L, collect::<T>, 0);
+                lua_setfield(L, -2, c"__close".as_ptr());
+            }
             if !T::METHODS.is_empty() {
                 lua_createtable(L, 0, T::METHODS.len() as c_int);
                 library::add(L, T::METHODS);
