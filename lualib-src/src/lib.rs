@@ -40,6 +40,7 @@ mod command;
 mod core;
 mod crypt;
 mod debugchannel;
+mod json;
 mod library;
 mod ltls;
 mod md5;
@@ -81,6 +82,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     ),
     (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
     (c"bson", bson::luaopen_bson),
+    (c"skynet.json", json::luaopen_skynet_json),
     (c"ltls.c", ltls::luaopen_ltls_c),
     (c"ltls.init.c", ltls::luaopen_ltls_init_c),
     (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
