@@ -53,6 +53,7 @@ mod send;
 mod seri;
 mod socketdriver;
 mod sproto;
+mod stm;
 mod strings;
 mod trace;
 
@@ -90,5 +91,6 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
     ),
+    (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),
 ];
