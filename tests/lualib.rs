@@ -67,6 +67,11 @@ fn bson() {
 }
 
 #[test]
+fn json() {
+    passes("json");
+}
+
+#[test]
 fn memory() {
     passes("memory");
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use mlua_sys::*;
 use skynet_abi::malloc::{skynet_free, skynet_malloc};
 
+use crate::block::allocate;
 use crate::library::Entry;
 
 pub(super) const FUNCTIONS: [Entry; 7] = [
@@ -43,25 +44,10 @@ struct Package {
     data: *mut c_void,
 }
 
-/// A block of the malloc family; a Lua error if there is no memory.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-unsafe fn allocate(L: *mut lua_State, size: usize) -> *mut c_void {
-    // SAFETY: the caller's promise; malloc takes any size.
-    unsafe {
-        let block = skynet_malloc(size.max(1));
-        if block.is_null() {
-            luaL_error(L, c"not enough memory".as_ptr());
-        }
-        block
-    }
-}
-
 /// The size in the second argument; a Lua error if it needs more than 32 bits.
 ///
 /// # Safety
-/// As [`allocate`].
+/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
 pub(super) unsafe fn check_size(L: *mut lua_State) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
@@ -75,7 +61,7 @@ pub(super) unsafe fn check_size(L: *mut lua_State) -> u32 {
 /// The address in the first argument; a Lua error if there is none.
 ///
 /// # Safety
-/// As [`allocate`].
+/// As [`check_size`].
 pub(super) unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
     // SAFETY: the caller's promise.
     unsafe {
@@ -91,7 +77,7 @@ pub(super) unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
 /// that carries it: address and size. `data` is freed if there is no memory.
 ///
 /// # Safety
-/// As [`allocate`]; `data` is a block of the malloc family, or null, and the
+/// As [`check_size`]; `data` is a block of the malloc family, or null, and the
 /// caller's.
 unsafe fn push_package(L: *mut lua_State, data: *mut c_void, size: u32) -> c_int {
     // SAFETY: the caller's promise; free takes null, and what malloc gives is aligned

@@ -60,7 +60,7 @@ struct Held(Option<Arc<Package>>);
 
 impl Object for Held {
     const NAME: &'static CStr = c"multicast package";
-    const CLOSES: bool = true;
+    const METAMETHODS: &'static [Entry] = &[(c"__close", object::collect::<Held>)];
 }
 
 /// The subscribers of a channel.
