@@ -48,7 +48,7 @@ struct Package {
 ///
 /// # Safety
 /// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-pub(super) unsafe fn check_size(L: *mut lua_State) -> u32 {
+unsafe fn check_size(L: *mut lua_State) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
         match u32::try_from(luaL_checkinteger(L, 2)) {
@@ -62,7 +62,7 @@ pub(super) unsafe fn check_size(L: *mut lua_State) -> u32 {
 ///
 /// # Safety
 /// As [`check_size`].
-pub(super) unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
+unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
     // SAFETY: the caller's promise.
     unsafe {
         let address = lua_touserdata(L, 1);
@@ -103,11 +103,13 @@ unsafe fn push_package(L: *mut lua_State, data: *mut c_void, size: u32) -> c_int
     2
 }
 
-/// `pack(data, size)`: a message with the payload, a block that the package owns from
-/// here on.
-unsafe extern "C-unwind" fn pack(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a block that is given away; two slots are used. A
-    // payload of nothing may be null.
+/// The address and size of a payload, in the first two arguments; a Lua error if they
+/// are none.
+///
+/// # Safety
+/// As [`check_size`].
+pub(super) unsafe fn check_bytes(L: *mut lua_State) -> (*mut c_void, usize) {
+    // SAFETY: the caller's promise. A payload of nothing may be null.
     unsafe {
         let size = check_size(L);
         let data = if size == 0 {
@@ -115,26 +117,43 @@ unsafe extern "C-unwind" fn pack(L: *mut lua_State) -> c_int {
         } else {
             check_address(L)
         };
-        push_package(L, data, size)
+        (data, size as usize)
+    }
+}
+
+/// A new block with these bytes.
+///
+/// # Safety
+/// As [`check_size`]; `data` has `size` bytes to read, or is null if that is 0.
+pub(super) unsafe fn copy(L: *mut lua_State, data: *const c_void, size: usize) -> *mut c_void {
+    // SAFETY: the caller's promise; the new block has as many bytes.
+    unsafe {
+        let block = allocate(L, size);
+        if size > 0 {
+            ptr::copy_nonoverlapping(data.cast::<u8>(), block.cast(), size);
+        }
+        block
+    }
+}
+
+/// `pack(data, size)`: a message with the payload, a block that the package owns from
+/// here on.
+unsafe extern "C-unwind" fn pack(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua, with a block that is given away; two slots are used.
+    unsafe {
+        let (data, size) = check_bytes(L);
+        push_package(L, data, size as u32)
     }
 }
 
 /// `packremote(data, size)`: the same, with a copy of the payload.
 unsafe extern "C-unwind" fn packremote(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with an address of size readable bytes; the new block
-    // has as many. Two slots are used.
+    // SAFETY: called by Lua, with an address of size readable bytes; two slots are
+    // used.
     unsafe {
-        let size = check_size(L);
-        let copy = allocate(L, size as usize);
-        if size > 0 {
-            let data: *const u8 = lua_touserdata(L, 1).cast();
-            if data.is_null() {
-                skynet_free(copy);
-                return luaL_argerror(L, 1, c"an address expected".as_ptr());
-            }
-            ptr::copy_nonoverlapping(data, copy.cast(), size as usize);
-        }
-        push_package(L, copy, size)
+        let (data, size) = check_bytes(L);
+        let data = copy(L, data, size);
+        push_package(L, data, size as u32)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deposits, groups and inboxes for Lua.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::ptr;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use skynet_abi::{
     PTYPE_MULTICAST, PTYPE_TAG_DONTCOPY, skynet_context, skynet_current_handle, skynet_send,
 };
 
-use super::carrier::{check_address, check_size};
+use super::carrier::{check_bytes, copy};
 use super::exchange::{Deposits, Directory, Inbox};
 use super::payload::Payload;
 use crate::core::context;
@@ -106,10 +106,8 @@ unsafe extern "C-unwind" fn deposit_copy(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua, with an address of as many bytes; one slot is used.
     unsafe {
         let (data, size) = check_bytes(L);
-        match Payload::copy_of(data, size) {
-            Some(payload) => lua_pushinteger(L, DEPOSITS.put(payload)),
-            None => return luaL_error(L, c"not enough memory".as_ptr()),
-        }
+        let payload = Payload::from_raw(copy(L, data, size), size);
+        lua_pushinteger(L, DEPOSITS.put(payload));
     }
     1
 }
@@ -128,23 +126,6 @@ unsafe extern "C-unwind" fn keeper(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; four slots are used.
     unsafe { (*object::push::<Keeper>(L)).0 = true };
     1
-}
-
-/// The address and size of a payload, in the first two arguments.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-unsafe fn check_bytes(L: *mut lua_State) -> (*mut c_void, usize) {
-    // SAFETY: the caller's promise. A payload of nothing may be null.
-    unsafe {
-        let size = check_size(L);
-        let data = if size == 0 {
-            lua_touserdata(L, 1)
-        } else {
-            check_address(L)
-        };
-        (data, size as usize)
-    }
 }
 
 /// `group()`: a channel's subscribers, none yet.

@@ -1,9 +1,8 @@
 //! A block of the malloc family with an owner.
 
 use std::ffi::c_void;
-use std::ptr;
 
-use skynet_abi::malloc::{skynet_free, skynet_malloc};
+use skynet_abi::malloc::skynet_free;
 
 /// What a publisher has packed. Dropping it frees the block.
 pub(super) struct Payload {
@@ -26,27 +25,6 @@ impl Payload {
     /// bytes to read, or null and `size` is 0.
     pub(super) unsafe fn from_raw(data: *mut c_void, size: usize) -> Self {
         Self { data, size }
-    }
-
-    /// A copy of these bytes; nothing if there is no memory.
-    ///
-    /// # Safety
-    /// `data` has `size` bytes to read; it may be null if `size` is 0.
-    pub(super) unsafe fn copy_of(data: *const c_void, size: usize) -> Option<Self> {
-        if size == 0 {
-            let data = ptr::null_mut();
-            return Some(Self { data, size });
-        }
-        // SAFETY: malloc takes any size; the new block has as many bytes as the caller
-        // vouches for, and cannot overlap with them.
-        unsafe {
-            let block = skynet_malloc(size);
-            if block.is_null() {
-                return None;
-            }
-            ptr::copy_nonoverlapping(data.cast::<u8>(), block.cast(), size);
-            Some(Self { data: block, size })
-        }
     }
 
     pub(super) fn data(&self) -> *mut c_void {
