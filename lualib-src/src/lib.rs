@@ -31,9 +31,11 @@
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
 
+mod block;
 mod bson;
 mod callback;
 mod client;
+mod cluster;
 mod command;
 mod core;
 mod crypt;
@@ -77,6 +79,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.multicast.core",
         multicast::luaopen_skynet_multicast_core,
     ),
+    (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
     (c"bson", bson::luaopen_bson),
     (c"ltls.c", ltls::luaopen_ltls_c),
     (c"ltls.init.c", ltls::luaopen_ltls_init_c),

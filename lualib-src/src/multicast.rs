@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use mlua_sys::*;
 use skynet_abi::malloc::{skynet_free, skynet_malloc};
 
+use crate::block::allocate;
 use crate::library;
 
 const FUNCTIONS: [(&CStr, lua_CFunction); 7] = [
@@ -54,25 +55,10 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_multicast_core(L: *mut lua_State)
     1
 }
 
-/// A block of the malloc family; a Lua error if there is no memory.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-unsafe fn allocate(L: *mut lua_State, size: usize) -> *mut c_void {
-    // SAFETY: the caller's promise; malloc takes any size.
-    unsafe {
-        let block = skynet_malloc(size.max(1));
-        if block.is_null() {
-            luaL_error(L, c"not enough memory".as_ptr());
-        }
-        block
-    }
-}
-
 /// The size in the second argument; a Lua error if it needs more than 32 bits.
 ///
 /// # Safety
-/// As [`allocate`].
+/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
 unsafe fn check_size(L: *mut lua_State) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
@@ -86,7 +72,7 @@ unsafe fn check_size(L: *mut lua_State) -> u32 {
 /// The address in the first argument; a Lua error if there is none.
 ///
 /// # Safety
-/// As [`allocate`].
+/// As [`check_size`].
 unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
     // SAFETY: the caller's promise.
     unsafe {
@@ -102,7 +88,7 @@ unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
 /// that carries it: address and size. `data` is freed if there is no memory.
 ///
 /// # Safety
-/// As [`allocate`]; `data` is a block of the malloc family, or null, and the
+/// As [`check_size`]; `data` is a block of the malloc family, or null, and the
 /// caller's.
 unsafe fn push_package(L: *mut lua_State, data: *mut c_void, size: u32) -> c_int {
     // SAFETY: the caller's promise; free takes null, and what malloc gives is aligned
