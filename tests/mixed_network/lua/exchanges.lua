@@ -67,6 +67,8 @@ function exchanges.failures(name, call, to)
     local another = call("another")
     report.call(name .. " another", to, another, "echo", "hello")
     report.call(name .. " it ends without an answer", to, another, "quit")
+    -- Its last word comes before its end.
+    skynet.sleep(20)
     report.call(name .. " it is gone", to, another, "echo", "hello")
 end
 

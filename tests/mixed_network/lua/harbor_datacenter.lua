@@ -8,7 +8,10 @@ local report = require "report"
 local answers = {}
 
 for name, f in pairs { get = datacenter.get, set = datacenter.set, wait = datacenter.wait } do
-    answers[name] = f
+    -- One value: nothing is as good as nil.
+    answers[name] = function(...)
+        return (f(...))
+    end
 end
 
 local function all(name, here, there)
