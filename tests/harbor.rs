@@ -6,6 +6,7 @@
 mod program;
 
 use program::Program;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -64,6 +65,7 @@ impl Network {
             program,
             port,
             handle: String::new(),
+            taken: HashSet::new(),
         }
     }
 
@@ -80,6 +82,8 @@ struct Node {
     port: u16,
     /// Of the service that answers.
     handle: String,
+    /// Which of its lines were waited for.
+    taken: HashSet<usize>,
 }
 
 impl Node {
@@ -95,17 +99,20 @@ impl Node {
         writeln!(input, "{line}").unwrap();
     }
 
+    /// Waits for a line that contains a text, and was not waited for before. What
+    /// several services print comes in any order.
     #[track_caller]
     fn wait_for(&mut self, text: &str) -> String {
-        self.program.wait_for(text)
-    }
-
-    /// Waits for a line that contains a text, unless it has come already.
-    #[track_caller]
-    fn sees(&mut self, text: &str) {
-        if !self.program.seen().iter().any(|line| line.contains(text)) {
-            self.wait_for(text);
+        let seen = self.program.seen().iter().enumerate();
+        let mut new = seen.filter(|(at, _)| !self.taken.contains(at));
+        if let Some((at, line)) = new.find(|(_, line)| line.contains(text)) {
+            let line = line.clone();
+            self.taken.insert(at);
+            return line;
         }
+        let line = self.program.wait_for(text);
+        self.taken.insert(self.program.seen().len() - 1);
+        line
     }
 
     /// Gives it a line, whose tag must be new, and waits for what comes of it.
@@ -350,9 +357,9 @@ fn sizes() {
         two.answers(&format!("s{size} large {handle} {size}"), "true");
     }
     two.fails(&format!("answer large {handle} {}", largest + 1));
-    one.sees("is too large.");
+    one.wait_for("is too large.");
     two.fails(&format!("call large {handle} {}", largest + MORE + 1));
-    two.sees("is too large.");
+    two.wait_for("is too large.");
     two.answers(&format!("after call {handle} word"), "word\t1\tfalse");
     two.end();
     one.end();
@@ -383,7 +390,7 @@ fn killed() {
     one.wait_for("Drop message to harbor 2 from");
     one.answers("gone harbor link 2", "done");
     one.fails("never harbor connect 2");
-    one.sees("linked\tdone");
+    one.wait_for("linked\tdone");
 
     // It has answered others all the time, and its number does not come back.
     let handle = one.handle.clone();
@@ -553,8 +560,8 @@ fn broken_links() {
         one.answers(&format!("s{id} send :{id:02x}000005 word"), "sent");
         link.send(bytes);
         one.wait_for(line);
-        one.sees(&format!("l{id}\tdone"));
-        one.sees(&format!("w{id}\t"));
+        one.wait_for(&format!("l{id}\tdone"));
+        one.wait_for(&format!("w{id}\t"));
         one.fails(&format!("x{id} call :{id:02x}000005 word"));
         one.answers(&format!("y{id} harbor link {id}"), "done");
         link.ends();
@@ -576,8 +583,8 @@ fn links_that_never_are() {
     one.answers("s9 send :09000005 word", "sent");
     let nine = Player::join_at(&network, 9, 1, &closed, listener);
     one.wait_for(&format!("Can't connect to {closed} (harbor 9)"));
-    one.sees("w9\t");
-    one.sees("c9\t");
+    one.wait_for("w9\t");
+    one.wait_for("c9\t");
     one.fails("x9 call :09000005 word");
     // It says nothing, and leaves.
     let ten = Player::join(&network, 10, 2);
@@ -598,7 +605,7 @@ fn links_that_never_are() {
         packed::handle(0x0b00_0005),
     ]);
     one.wait_for("Drop message to ELEVEN (in harbor 11)");
-    one.sees("w11\t");
+    one.wait_for("w11\t");
     drop(nine);
     one.end();
 }
