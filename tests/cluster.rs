@@ -64,7 +64,10 @@ impl Server {
 fn services() {
     let mut server = Server::start("services", "");
     let (first, second) = (server.first, server.second);
-    let more = format!("first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n");
+    let more = format!(
+        "snax = \"./tests/lua/cluster/?.lua\"\n\
+         first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n"
+    );
     let outcome = node::run("cluster/client", "cluster.services.client", &more);
     node::assert_passed(&outcome);
     for line in [

@@ -481,7 +481,7 @@ unsafe extern "C-unwind" fn read_response(L: *mut lua_State) -> c_int {
                 .map(|joined| (session, joined)),
             None => {
                 skynet_free(block);
-                return push_fault(L, wire::NO_RESPONSE);
+                return push_fault(L, "Invalid cluster response");
             }
         };
         skynet_free(block);

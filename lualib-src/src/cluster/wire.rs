@@ -212,9 +212,6 @@ impl Display for Fault {
     }
 }
 
-/// What is wrong with a frame that is no response.
-pub const NO_RESPONSE: &str = "Invalid cluster response";
-
 /// A fault as a text in `space`, as much of it as there is room for.
 pub fn text(space: &mut [u8], fault: impl Display) -> &[u8] {
     let room = space.len();
