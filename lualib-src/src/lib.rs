@@ -82,6 +82,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         multicast::luaopen_skynet_multicast_core,
     ),
     (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
+    (c"skynet.cluster.link", cluster::luaopen_skynet_cluster_link),
     (c"bson", bson::luaopen_bson),
     (c"skynet.json", json::luaopen_skynet_json),
     (c"ltls.c", ltls::luaopen_ltls_c),
