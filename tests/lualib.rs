@@ -77,11 +77,6 @@ fn memory() {
 }
 
 #[test]
-fn multicast() {
-    passes("multicast");
-}
-
-#[test]
 fn debug_channel() {
     passes("debug_channel");
 }

@@ -31,9 +31,11 @@
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
 
+mod block;
 mod bson;
 mod callback;
 mod client;
+mod cluster;
 mod command;
 mod core;
 mod crypt;
@@ -51,6 +53,7 @@ mod send;
 mod seri;
 mod socketdriver;
 mod sproto;
+mod stm;
 mod strings;
 mod trace;
 
@@ -78,6 +81,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.multicast.core",
         multicast::luaopen_skynet_multicast_core,
     ),
+    (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
     (c"bson", bson::luaopen_bson),
     (c"skynet.json", json::luaopen_skynet_json),
     (c"ltls.c", ltls::luaopen_ltls_c),
@@ -87,5 +91,6 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
     ),
+    (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),
 ];

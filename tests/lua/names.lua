@@ -114,6 +114,12 @@ local expected = {
     ["skynet.multicast.core"] = {
         ["function"] = "bind close nextid pack packremote remote unpack",
     },
+    ["skynet.stm"] = {
+        ["function"] = "copy new newcopy",
+    },
+    ["skynet.sharemap"] = {
+        ["function"] = "commit copy reader register update writer",
+    },
     ["skynet.remotedebug"] = {
         ["function"] = "start",
     },
