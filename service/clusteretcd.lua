@@ -3,8 +3,8 @@
 --- what the keys mean and who wins.
 ---
 --- Two tasks, neither of which ever gives up. One reads all names, then watches from that revision on; whenever the watch
---- ends, it begins again. The other makes a lease, puts this node's name under it and keeps it alive; should lease or
---- name be gone, it makes them anew. While etcd is away nothing is taken back: clusterd goes on with what it was told.
+--- ends, it begins again. The other begins when the node listens; it makes a lease, puts this node's name under it and
+--- keeps it alive; should lease or name be gone, it makes them anew. While etcd is away nothing is taken back: clusterd goes on with what it was told.
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
@@ -415,27 +415,39 @@ local function look_after_watch()
     end
 end
 
+-- Registers this node, and keeps it registered.
+local function registration()
+    local ok, wait = pcall(keep_lease)
+    if not ok then
+        unanswered = true
+        error(wait, 0)
+    end
+    if faults[REGISTRATION] then
+        recovered(REGISTRATION)
+        -- The watch's connection may be as dead as the lease's were.
+        renew()
+    end
+    return wait
+end
+
 skynet.start(function()
+    local registers = false
+    skynet.dispatch("lua", function(_, _, command)
+        -- Who is told of this node can call it from then on.
+        assert(command == "listening", "no such command")
+        if own_name and not registers then
+            registers = true
+            skynet.fork(forever, REGISTRATION, registration)
+        end
+        skynet.ignoreret()
+    end)
     skynet.info_func(function()
         return { lease = member.lease, registered = member.registered, names = known, faults = faults }
     end)
-    -- Not before clusterd listens: it waits for this function to return.
+    -- Not before this function returns: clusterd waits for it.
     skynet.fork(function()
         if own_name then
             tell { [own_name] = own_address }
-            skynet.fork(forever, REGISTRATION, function()
-                local ok, wait = pcall(keep_lease)
-                if not ok then
-                    unanswered = true
-                    error(wait, 0)
-                end
-                if faults[REGISTRATION] then
-                    recovered(REGISTRATION)
-                    -- Its connection may be as dead as ours were.
-                    renew()
-                end
-                return wait
-            end)
         end
         skynet.fork(forever, WATCH, read_and_watch)
         while true do

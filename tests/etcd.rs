@@ -131,10 +131,14 @@ impl Etcd {
 
 /// Starts a node, which logs what clusterd is told. Without a name it only reads.
 fn start_node(scratch: &Path, endpoints: &str, name: &str, more: &str) -> Program {
+    start_program("etcd_member", scratch, endpoints, name, more)
+}
+
+fn start_program(lua: &str, scratch: &Path, endpoints: &str, name: &str, more: &str) -> Program {
     let scratch = scratch.join(name);
     fs::create_dir_all(&scratch).unwrap();
     let config = format!(
-        "thread = 2\nharbor = 0\nstart = \"etcd_member\"\n\
+        "thread = 2\nharbor = 0\nstart = \"{lua}\"\n\
          luaservice = \"./service/?.lua;./tests/lua/?.lua\"\n\
          lua_path = \"./lualib/?.lua;./tests/lua/?.lua\"\n\
          cluster_etcd = \"{endpoints}\"\ncluster_etcd_lease = {}\n{more}",
@@ -442,6 +446,51 @@ fn users() {
     end(first);
     assert!(!stranger.seen().iter().any(|line| line.contains("first=")));
     end(stranger);
+}
+
+#[test]
+fn calls() {
+    if !is_installed() {
+        return;
+    }
+    let scratch = scratch("calls");
+    let mut etcd = Etcd::start(&scratch);
+    let endpoints = etcd.endpoint();
+    let ports = free_ports::<3>();
+    let start = |name: &str, port: u16, more: &str| {
+        let more = format!("{}port = {port}\n{more}", member(name, port));
+        start_program("etcd_caller", &scratch, &endpoints, name, &more)
+    };
+    // The name comes after the call.
+    let mut first = start("first", ports[0], "peer = 'second'\n");
+    first.wait_for("Waiting for cluster node [second]");
+    let second = start("second", ports[1], "");
+    first.wait_for(&format!("answered by port {}", ports[1]));
+
+    // Calls go on without etcd, for longer than the lease.
+    etcd.stop();
+    first.wait_for(AWAY);
+    let began = Instant::now();
+    while began.elapsed() < LEASE + LATER {
+        first.wait_for("ten answers");
+    }
+    etcd.start_again();
+    first.wait_for(BACK);
+    for _ in 0..2 {
+        first.wait_for("ten answers");
+    }
+    assert_eq!(count(&first, "answered by"), 1);
+    assert_eq!(count(&first, "has left"), 0);
+
+    // The node moves.
+    end(second);
+    first.wait_for("answered by nobody");
+    let second = start("second", ports[2], "");
+    first.wait_for(&format!("answered by port {}", ports[2]));
+    signal(&second, libc::SIGKILL);
+    first.wait_for("answered by nobody");
+    first.wait_for("second has left");
+    end(first);
 }
 
 #[test]

@@ -12,5 +12,6 @@ skynet.start(function()
     end)
     local service = skynet.newservice("clusteretcd", skynet.self())
     assert(type(skynet.call(service, "debug", "INFO")) == "table")
+    skynet.send(service, "lua", "listening")
     skynet.error "started"
 end)
