@@ -51,6 +51,7 @@ mod netpack;
 mod object;
 mod send;
 mod seri;
+mod sharedata;
 mod socketdriver;
 mod sproto;
 mod stm;
@@ -91,6 +92,10 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
+    ),
+    (
+        c"skynet.sharedata.core",
+        sharedata::luaopen_skynet_sharedata_core,
     ),
     (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),
