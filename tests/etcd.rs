@@ -10,7 +10,7 @@ mod node;
 mod program;
 
 use hostile::{Answers, Hostile};
-use node::{assert_passed, process};
+use node::assert_passed;
 use program::Program;
 use std::fs;
 use std::net::TcpListener;
@@ -428,7 +428,7 @@ fn users() {
     let user = "cluster_etcd_user = 'root'\ncluster_etcd_password = 'word'\n";
     let mut stranger = start_member(&scratch, &endpoints, "stranger", 3);
     stranger.wait_for("user name is empty");
-    let mut start = |name: &str, port| {
+    let start = |name: &str, port| {
         let more = member(name, port) + user;
         start_node(&scratch, &endpoints, name, &more)
     };
