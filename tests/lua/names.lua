@@ -114,6 +114,23 @@ local expected = {
     ["skynet.multicast.core"] = {
         ["function"] = "bind close nextid pack packremote remote unpack",
     },
+    ["skynet.stm"] = {
+        ["function"] = "copy new newcopy",
+    },
+    ["skynet.sharemap"] = {
+        ["function"] = "commit copy reader register update writer",
+    },
+    ["skynet.sharedata"] = {
+        ["function"] = "deepcopy delete flush new query update",
+    },
+    ["skynet.sharedata.corelib"] = {
+        ["function"] = "box copy flush next update",
+        ["table"] = "host",
+    },
+    ["skynet.sharedata.core"] = {
+        ["function"] = "box decref delete getref hashlen incref index isdirty len markdirty needupdate new nextkey " ..
+            "update",
+    },
     ["skynet.remotedebug"] = {
         ["function"] = "start",
     },
