@@ -9,6 +9,8 @@ mod command;
 mod frame;
 #[path = "../src/harbor/names.rs"]
 mod names;
+#[path = "../src/harbor/outbox.rs"]
+mod outbox;
 #[path = "../src/harbor/requests.rs"]
 mod requests;
 
