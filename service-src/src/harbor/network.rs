@@ -4,9 +4,11 @@ use super::frame::{Broken, Frames};
 use super::parcel::{Parcel, is_answer, is_internal};
 use super::post::Post;
 use super::requests::{Request, Requests};
+use crate::block::Block;
 use core::ffi::c_int;
 use skynet_abi::handle::{HANDLE_MASK, HANDLE_REMOTE_SHIFT};
 use skynet_abi::harbor::REMOTE_MAX;
+use skynet_abi::{PTYPE_ERROR, PTYPE_RESPONSE};
 use std::collections::HashMap;
 use std::mem;
 
@@ -88,14 +90,28 @@ impl Network {
                     self.requests.sent(request, Post::is_alive);
                 }
             }
-            Err(parcel) => {
-                if parcel.wants_error() {
-                    post.node.send_error(destination, source, parcel.session);
-                }
-                post.node.log(format_args!(
-                    "remote message from :{source:08x} to :{destination:08x} is too large."
-                ));
-            }
+            Err(parcel) => self.too_large(socket, destination, parcel),
+        }
+    }
+
+    /// Somebody waits for what cannot be sent: the sender for its answer, or the
+    /// other side for this one.
+    fn too_large(&self, socket: c_int, destination: u32, parcel: Parcel) {
+        let post = self.post;
+        let source = parcel.source;
+        post.node.log(format_args!(
+            "remote message from :{source:08x} to :{destination:08x} is too large."
+        ));
+        if parcel.wants_error() {
+            post.node.send_error(destination, source, parcel.session);
+        } else if parcel.kind == PTYPE_RESPONSE {
+            let error = Parcel {
+                kind: PTYPE_ERROR,
+                payload: Block::empty(),
+                ..parcel
+            };
+            // It is small enough.
+            let _ = post.send(socket, destination, error);
         }
     }
 

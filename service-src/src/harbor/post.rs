@@ -6,13 +6,13 @@ use super::parcel::Parcel;
 use crate::block::Filling;
 use crate::context::Context;
 use core::ffi::{c_int, c_void};
-use skynet_abi::PTYPE_TEXT;
 use skynet_abi::handle::{HANDLE_MASK, HANDLE_REMOTE_SHIFT, skynet_handle_grab};
 use skynet_abi::server::skynet_context_release;
 use skynet_abi::socket::{skynet_socket_close, skynet_socket_sendbuffer, skynet_socket_start};
 use skynet_abi::socket_buffer::{
     SOCKET_BUFFER_MEMORY, SOCKET_BUFFER_RAWPOINTER, socket_sendbuffer,
 };
+use skynet_abi::{PTYPE_ERROR, PTYPE_TEXT};
 
 /// A frame that is not larger is put together on the stack. Bytes.
 const SMALL: usize = 2048;
@@ -67,8 +67,12 @@ impl Post {
         }
     }
 
-    /// Tells the sender that its message does not reach another node.
+    /// Tells the sender that its message does not reach another node. An error
+    /// that nobody is left to hear of is no loss.
     pub fn refuse(&self, destination: u32, parcel: &Parcel) {
+        if parcel.kind == PTYPE_ERROR {
+            return;
+        }
         if parcel.wants_error() {
             self.node
                 .send_error(destination, parcel.source, parcel.session);
