@@ -1,6 +1,7 @@
 //! The links to other nodes, and what waits for one.
 
 use super::frame::{Broken, Frames};
+use super::outbox::Outbox;
 use super::parcel::{Parcel, is_answer, is_internal};
 use super::post::Post;
 use super::requests::{Request, Requests};
@@ -42,6 +43,7 @@ pub struct Network {
     /// Sockets that are being closed, whose end is no news.
     closing: Vec<c_int>,
     requests: Requests,
+    outbox: Outbox,
 }
 
 impl Network {
@@ -57,6 +59,7 @@ impl Network {
             sockets: HashMap::new(),
             closing: Vec::new(),
             requests: Requests::new(),
+            outbox: Outbox::default(),
         }
     }
 
@@ -84,7 +87,7 @@ impl Network {
             session: parcel.session,
             destination,
         });
-        match post.send(socket, destination, parcel) {
+        match post.send(&mut self.outbox, socket, destination, parcel) {
             Ok(()) => {
                 if let Some(request) = request {
                     self.requests.sent(request, Post::is_alive);
@@ -96,7 +99,7 @@ impl Network {
 
     /// Somebody waits for what cannot be sent: the sender for its answer, or the
     /// other side for this one.
-    fn too_large(&self, socket: c_int, destination: u32, parcel: Parcel) {
+    fn too_large(&mut self, socket: c_int, destination: u32, parcel: Parcel) {
         let post = self.post;
         let source = parcel.source;
         post.node.log(format_args!(
@@ -111,7 +114,7 @@ impl Network {
                 ..parcel
             };
             // It is small enough.
-            let _ = post.send(socket, destination, error);
+            let _ = post.send(&mut self.outbox, socket, destination, error);
         }
     }
 
@@ -143,6 +146,9 @@ impl Network {
     }
 
     fn close(&mut self, socket: c_int) {
+        let post = self.post;
+        self.outbox
+            .flush_one(socket, |socket, bytes| post.write(socket, bytes));
         self.closing.push(socket);
         self.post.close(socket);
     }
@@ -291,8 +297,21 @@ impl Network {
         )
     }
 
+    /// Sends what was put off, unless more messages wait, with which it can go.
+    pub fn after_message(&mut self) {
+        if !self.outbox.is_empty() && self.post.is_idle() {
+            self.send_all();
+        }
+    }
+
+    fn send_all(&mut self) {
+        let post = self.post;
+        self.outbox.flush(|socket, bytes| post.write(socket, bytes));
+    }
+
     /// Closes all links. Sends no message.
-    pub fn end(&self) {
+    pub fn end(&mut self) {
+        self.send_all();
         for &socket in self.sockets.keys() {
             self.post.close(socket);
         }
