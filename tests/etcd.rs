@@ -174,6 +174,15 @@ fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
+/// Starts two nodes, which find each other.
+fn start_two(scratch: &Path, endpoints: &str) -> [Program; 2] {
+    let mut first = start_member(scratch, endpoints, "first", 1);
+    let mut second = start_member(scratch, endpoints, "second", 2);
+    wait_for_member(&mut first, "second", 2);
+    wait_for_member(&mut second, "first", 1);
+    [first, second]
+}
+
 /// Waits until clusterd is told of a name.
 #[track_caller]
 fn wait_for_member(node: &mut Program, name: &str, port: u16) {
@@ -225,10 +234,7 @@ fn members_come_and_go() {
     let scratch = scratch("members");
     let etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
     // One more, and one that has no name, learn of those that were there before.
     let mut third = start_member(&scratch, &endpoints, "third", 3);
     let mut reader = start_node(&scratch, &endpoints, "reader", "");
@@ -318,10 +324,7 @@ fn restarts() {
     let scratch = scratch("restarts");
     let mut etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
 
     // With the same data the leases go on.
     etcd.stop();
@@ -403,10 +406,7 @@ fn hangs() {
     let scratch = scratch("hangs");
     let etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
     // Its connections stay, and nothing comes from them.
     signal(&etcd.process, libc::SIGSTOP);
     for node in [&mut first, &mut second] {
