@@ -45,3 +45,13 @@ fn sharedata() {
         assert!(outcome.stdout.contains(line), "no {line:?} in the log");
     }
 }
+
+#[test]
+fn datasheet_documents() {
+    passes("datasheet_core");
+}
+
+#[test]
+fn datasheet() {
+    passes("datasheet_services");
+}

@@ -37,6 +37,7 @@ mod client;
 mod command;
 mod core;
 mod crypt;
+mod datasheet;
 mod debugchannel;
 mod library;
 mod ltls;
@@ -86,6 +87,10 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
+    ),
+    (
+        c"skynet.datasheet.core",
+        datasheet::luaopen_skynet_datasheet_core,
     ),
     (
         c"skynet.sharedata.core",
