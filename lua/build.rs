@@ -2,7 +2,10 @@
 //!
 //! lua-src does not say where its sources are, so cargo is asked for the
 //! package's directory. They are copied to OUT_DIR first: what is compiled
-//! there may be changed, what lies in cargo's cache may not.
+//! there may be changed, what lies in cargo's cache may not. There the patches
+//! of patches/ are applied and the files of share/ added, which let states share
+//! functions and tables; docs/lua-patches.md explains them. A patch that does
+//! not fit the sources ends the build.
 //!
 //! The question is asked of a package of its own, that depends on nothing but
 //! lua-src. Asked of this workspace, cargo would want every package that any
@@ -28,13 +31,24 @@ lua-src = "*"
 [workspace]
 "#;
 
+/// Patches to Lua's files, each named for its file.
+const PATCHES: &str = "patches";
+/// Files of our own, compiled with Lua's.
+const ADDITIONS: &str = "share";
+
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=Cargo.toml");
+    for input in ["build.rs", "Cargo.toml", PATCHES, ADDITIONS] {
+        println!("cargo:rerun-if-changed={input}");
+    }
 
     let out = PathBuf::from(variable("OUT_DIR"));
     let sources = out.join("lua");
-    copy_sources(&lua_directory(&package_directory(&out)), &sources);
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let original = lua_directory(&package_directory(&out));
+    remake(&sources);
+    copy_files(&original, &sources);
+    copy_files(&here.join(ADDITIONS), &sources);
+    patch(&here.join(PATCHES), &sources);
     compile(&sources);
 
     println!("cargo:rustc-env=SKYNET_LUA_INCLUDE={}", sources.display());
@@ -123,17 +137,42 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn copy_sources(from: &Path, to: &Path) {
-    if to.exists() {
-        fs::remove_dir_all(to).expect("the last build's sources can be removed");
+/// Makes an empty directory in place of the last build's.
+fn remake(directory: &Path) {
+    if directory.exists() {
+        fs::remove_dir_all(directory).expect("the last build's sources can be removed");
     }
-    fs::create_dir_all(to).expect("OUT_DIR is writable");
+    fs::create_dir_all(directory).expect("OUT_DIR is writable");
+}
+
+fn copy_files(from: &Path, to: &Path) {
     for path in entries(from) {
         let name = path.file_name().expect("listed files have names");
         // Read and write rather than copy: the cache may be read-only, its
         // permissions must not follow.
         let text = fs::read(&path).expect("a source file is readable");
         fs::write(to.join(name), text).expect("OUT_DIR is writable");
+    }
+}
+
+/// Applies each patch to the source file that it is named for.
+fn patch(patches: &Path, sources: &Path) {
+    for path in entries(patches) {
+        let text = fs::read_to_string(&path).expect("a patch is readable");
+        let name = path.file_stem().expect("listed files have names");
+        let source = sources.join(name);
+        let original = fs::read_to_string(&source)
+            .unwrap_or_else(|error| panic!("{} patches no file: {error}", path.display()));
+        let patched = diffy::Patch::from_str(&text)
+            .map_err(|error| error.to_string())
+            .and_then(|patch| diffy::apply(&original, &patch).map_err(|error| error.to_string()))
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} does not fit this version of Lua: {error}",
+                    path.display()
+                )
+            });
+        fs::write(&source, patched).expect("OUT_DIR is writable");
     }
 }
 

@@ -40,6 +40,7 @@ static LUA: Embedded = Embedded {
     modules: skynet_lualib::MODULES,
     // A sorted table of paths and contents, written by the build script.
     files: include!(concat!(env!("OUT_DIR"), "/embedded.rs")),
+    load: skynet_lua::luaL_loadcached,
 };
 
 /// The Lua modules in Rust, for a state that is no service's.
@@ -60,5 +61,7 @@ pub fn file(path: &str) -> Option<&'static [u8]> {
 pub fn register() -> Result<(), String> {
     set_builtins(&SERVICES).map_err(|error| error.to_string())?;
     set_embedded(&LUA);
+    // SAFETY: it may be called at any time; states made later share more.
+    unsafe { skynet_lua::luaL_initcodecache() };
     Ok(())
 }

@@ -67,13 +67,13 @@ fn bson() {
 }
 
 #[test]
-fn memory() {
-    passes("memory");
+fn json() {
+    passes("json");
 }
 
 #[test]
-fn multicast() {
-    passes("multicast");
+fn memory() {
+    passes("memory");
 }
 
 #[test]

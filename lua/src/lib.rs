@@ -8,7 +8,10 @@
 //! `exports.txt` lists, sorted, every public symbol of Lua. The executable
 //! exports them all, so that Lua modules in shared objects find them.
 
+mod share;
+
 pub use mlua_sys::*;
+pub use share::*;
 
 /// The names of Lua's public symbols, sorted, one a line.
 pub const EXPORTS: &str = include_str!("../exports.txt");

@@ -66,8 +66,11 @@ pub(crate) unsafe fn test<'a, T: Object>(L: *mut lua_State, arg: c_int) -> Optio
     }
 }
 
-/// The finaliser.
-unsafe extern "C-unwind" fn collect<T: Object>(L: *mut lua_State) -> c_int {
+/// The finaliser; also a `__close`, for objects that may be dropped early.
+///
+/// # Safety
+/// Called by Lua.
+pub(crate) unsafe extern "C-unwind" fn collect<T: Object>(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; the reference is used for this statement only.
     unsafe {
         if let Some(object) = test::<T>(L, 1) {

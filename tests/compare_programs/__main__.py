@@ -48,18 +48,10 @@ def arguments():
     return parser.parse_args()
 
 
-def chosen(programs, names):
-    known = {program.name for program in programs}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise catalogue.BadCatalogue(f"not in the catalogue: {', '.join(unknown)}")
-    return [program for program in programs if not names or program.name in names]
-
-
 def main():
     options = arguments()
     try:
-        programs = chosen(catalogue.load(options.catalogue), options.names)
+        programs = catalogue.chosen(catalogue.load(options.catalogue), options.names)
         if options.jobs > 1 and not namespace.possible():
             raise catalogue.BadCatalogue("more than one job needs root and the ip command")
         for path in (options.left, options.right):

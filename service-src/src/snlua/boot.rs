@@ -2,7 +2,7 @@
 //! and runs the service's file.
 
 use super::Snlua;
-use super::{codecache, embedded, profile};
+use super::{embedded, profile};
 use crate::context::Context;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
@@ -10,6 +10,13 @@ use core::sync::atomic::Ordering;
 use mlua_sys as lua;
 use mlua_sys::{lua_CFunction, lua_State};
 use skynet_abi::{PTYPE_TEXT, skynet_error, skynet_sendname};
+
+unsafe extern "C-unwind" {
+    /// Leaves the module `skynet.codecache` on the stack: what a service may say
+    /// about the compiled files that the states of a process share. It comes
+    /// with the Lua of any program that runs skynet.
+    fn luaopen_cache(state: *mut lua_State) -> c_int;
+}
 
 /// What the protected functions below need.
 struct Boot<'a> {
@@ -177,7 +184,7 @@ unsafe fn open_libraries(state: *mut lua_State, snlua: &Snlua, node: Context) {
         lua::lua_pop(state, 2);
 
         embedded::install(state, node);
-        lua::luaL_requiref(state, c"skynet.codecache".as_ptr(), codecache::open, 0);
+        lua::luaL_requiref(state, c"skynet.codecache".as_ptr(), luaopen_cache, 0);
         lua::lua_pop(state, 1);
     }
 }

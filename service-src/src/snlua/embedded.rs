@@ -11,14 +11,13 @@
 //! says when it is asked: `first`, before any file (the default), `last`, when
 //! no file was found, or `off`.
 //!
-//! Files that these functions load are kept compiled, see [`chunks`].
+//! Lua compiles each file once for all states, embedded ones too: under the path
+//! that they appear under.
 //!
 //! Without an executable that calls [`set_embedded`], as in a shared object that
 //! another core loads, states are left as Lua made them.
 
-use super::codecache::Mode;
 use super::search::{FileName, patterns};
-use super::{Snlua, chunks};
 use crate::context::Context;
 use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
@@ -35,7 +34,20 @@ pub struct Embedded {
     pub modules: &'static [(&'static CStr, lua_CFunction)],
     /// Paths such as `lualib/skynet.lua` and their contents, sorted by path.
     pub files: &'static [(&'static str, &'static [u8])],
+    /// Compiles a file's content, or takes what another state has compiled.
+    pub load: LoadCached,
 }
+
+/// Lua's function that loads a text through its code cache: with the state, the
+/// cache's key, the text and its size, the chunk's name and the mode.
+pub type LoadCached = unsafe extern "C-unwind" fn(
+    *mut lua_State,
+    *const c_char,
+    *const c_char,
+    usize,
+    *const c_char,
+    *const c_char,
+) -> c_int;
 
 /// The directory of embedded files.
 const ROOT: &[u8] = b"[skynet]/";
@@ -83,10 +95,11 @@ impl Embedded {
     }
 }
 
-/// A file's content, if its path is in the embedded directory.
-fn content(path: &CStr) -> Option<&'static [u8]> {
+/// A file's content, if its path is in the embedded directory, and what loads it.
+fn content(path: &CStr) -> Option<(&'static [u8], LoadCached)> {
     let inside = path.to_bytes().strip_prefix(ROOT)?;
-    embedded()?.file(inside)
+    let embedded = embedded()?;
+    Some((embedded.file(inside)?, embedded.load))
 }
 
 /// Whether a file can be read, embedded or not.
@@ -186,59 +199,22 @@ unsafe fn insert_builtin(state: *mut lua_State, position: lua_Integer) {
 }
 
 /// Loads a file, embedded or not, as luaL_loadfilex does: the function or the
-/// error is left on the stack. A file that is kept compiled is not read.
+/// error is left on the stack.
 ///
 /// # Safety
 ///
-/// As for any function of Lua's API, in a state of an instance; four slots.
-pub(super) unsafe fn load_file(
-    state: *mut lua_State,
-    path: *const c_char,
-    mode: *const c_char,
-) -> c_int {
-    // SAFETY: the caller's promise. A null path is standard input.
-    unsafe {
-        // Whoever wants nothing but binary files is not given a compiled text.
-        if path.is_null() || !accepts_text(mode) || embedded().is_none() {
-            return read_file(state, path, mode);
-        }
-        let use_of_chunks = Mode::of(state);
-        let name = CStr::from_ptr(path);
-        if use_of_chunks != Mode::Off
-            && let Some(bytes) = Snlua::of(state).hold(name)
-        {
-            return chunks::load(state, bytes, path);
-        }
-        let status = read_file(state, path, mode);
-        if status == lua::LUA_OK && use_of_chunks == Mode::On {
-            chunks::keep(state, name);
-        }
-        status
-    }
-}
-
-/// Whether a `mode` of `load` lets text pass. None given lets everything.
-unsafe fn accepts_text(mode: *const c_char) -> bool {
-    // SAFETY: not null, so a C string.
-    mode.is_null() || unsafe { CStr::from_ptr(mode) }.to_bytes().contains(&b't')
-}
-
-/// Reads and compiles a file.
-///
-/// # Safety
-///
-/// As for any function of Lua's API; three slots.
-unsafe fn read_file(state: *mut lua_State, path: *const c_char, mode: *const c_char) -> c_int {
-    // SAFETY: the caller's promise. A null path is standard input.
+/// As for any function of Lua's API; four slots.
+unsafe fn load_file(state: *mut lua_State, path: *const c_char, mode: *const c_char) -> c_int {
+    // SAFETY: the caller's promise. A null path is standard input; the chunk's
+    // name stays on the stack until the text is compiled.
     unsafe {
         if path.is_null() {
             return lua::luaL_loadfilex(state, path, mode);
         }
         let name = CStr::from_ptr(path);
-        if let Some(text) = content(name) {
+        if let Some((text, load)) = content(name) {
             let chunk = lua::lua_pushfstring(state, c"@%s".as_ptr(), path);
-            let status =
-                lua::luaL_loadbufferx(state, text.as_ptr().cast(), text.len(), chunk, mode);
+            let status = load(state, path, text.as_ptr().cast(), text.len(), chunk, mode);
             lua::lua_remove(state, -2);
             return status;
         }

@@ -10,8 +10,6 @@
 //! such functions own nothing that has a destructor.
 
 mod boot;
-mod chunks;
-mod codecache;
 pub mod embedded;
 mod memory;
 mod profile;
@@ -19,7 +17,6 @@ mod search;
 mod trap;
 
 use crate::context::Context;
-use chunks::Chunk;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use core::slice;
@@ -31,7 +28,7 @@ use skynet_abi::{
     PTYPE_ERROR, PTYPE_TAG_DONTCOPY, PTYPE_TEXT, skynet_callback, skynet_context, skynet_error,
     skynet_send,
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use trap::Trap;
 
 /// The signal that interrupts what the service is running.
@@ -52,8 +49,6 @@ struct Snlua {
     /// Coroutines that `skynet.profile` measures. While there are none,
     /// resuming a coroutine looks at nothing else.
     profiled: AtomicUsize,
-    /// Compiled files that the state uses, held until it is closed.
-    chunks: Mutex<Vec<Chunk>>,
 }
 
 /// Its address is the registry's key for the instance.
@@ -90,21 +85,6 @@ impl Snlua {
     }
 }
 
-impl Snlua {
-    /// The compiled form of a file, if it is kept. The bytes stay where they are
-    /// until the instance goes.
-    fn hold(&self, path: &CStr) -> Option<*const [u8]> {
-        let chunk = chunks::find(path)?;
-        let bytes: *const [u8] = &raw const *chunk;
-        let mut held = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        // A service may load the same file over and over.
-        if !held.iter().any(|known| Arc::ptr_eq(known, &chunk)) {
-            held.push(chunk);
-        }
-        Some(bytes)
-    }
-}
-
 /// The seed of every state's string hashes. States that share one can share
 /// strings' hashes too.
 fn seed() -> u32 {
@@ -125,7 +105,6 @@ pub extern "C-unwind" fn snlua_create() -> *mut c_void {
         memory: Memory::new(),
         trap: Trap::new(),
         profiled: AtomicUsize::new(0),
-        chunks: Mutex::new(Vec::new()),
     }));
     // SAFETY: the allocator's argument is the instance, which outlives the state.
     let state = unsafe { lua::lua_newstate(memory::allocate, instance.cast(), seed()) };
