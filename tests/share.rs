@@ -55,3 +55,15 @@ fn datasheet_documents() {
 fn datasheet() {
     passes("datasheet_services");
 }
+
+#[test]
+fn sharetable_states() {
+    passes("sharetable_core");
+}
+
+#[test]
+fn sharetable() {
+    let outcome = passes("sharetable_services");
+    let line = ") of load";
+    assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+}

@@ -53,6 +53,7 @@ mod object;
 mod send;
 mod seri;
 mod sharedata;
+mod sharetable;
 mod socketdriver;
 mod sproto;
 mod stm;
@@ -101,6 +102,10 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (
         c"skynet.sharedata.core",
         sharedata::luaopen_skynet_sharedata_core,
+    ),
+    (
+        c"skynet.sharetable.core",
+        sharetable::luaopen_skynet_sharetable_core,
     ),
     (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),

@@ -145,6 +145,12 @@ local expected = {
     ["skynet.datasheet.dump"] = {
         ["function"] = "diff dump undump",
     },
+    ["skynet.sharetable"] = {
+        ["function"] = "loadfile loadstring loadtable query queryall update",
+    },
+    ["skynet.sharetable.core"] = {
+        ["function"] = "clone is_sharedtable matrix stackvalues",
+    },
     ["skynet.remotedebug"] = {
         ["function"] = "start",
     },
