@@ -680,7 +680,7 @@ fn strangers_at_the_master() {
 #[test]
 fn strangers_at_a_slave() {
     let network = Network::new("waiting");
-    let one = network.open(1);
+    let mut one = network.open(1);
     let nine = Player::join(&network, 9, 1);
     let ten = Player::join(&network, 10, 2);
     let mut two = network.start(2);
@@ -708,17 +708,23 @@ fn strangers_at_a_slave() {
         }
         stranger.is_closed();
     }
-    // None of them was one of the three. One comes, and one leaves instead.
+    // None of them was one of the three. One comes, and leaves: first for the master.
+    let mut link = Peer::connect(two.port);
+    link.send(&[10]);
+    link.gets(&[2]);
+    two.wait_for("Harbor 10 connected");
+    drop(ten.master);
+    one.wait_for("slave 10 is down");
+    // The node still listens, so it waits for the third.
+    let mut again = Peer::connect(two.port);
+    again.send(&[10]);
+    two.wait_for("Slave 10 exist");
+    again.is_closed();
+    drop(link);
     let mut link = Peer::connect(two.port);
     link.send(&[9]);
     link.gets(&[2]);
     two.wait_for("Harbor 9 connected");
-    // It still listens, so it waits for the third.
-    let mut again = Peer::connect(two.port);
-    again.send(&[9]);
-    two.wait_for("Slave 9 exist");
-    again.is_closed();
-    drop(ten);
     two.wait_for("Shakehand ready");
     two.ready();
     silent.is_closed();
