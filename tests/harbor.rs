@@ -2,9 +2,12 @@
 //! sockets of the test's that speak the protocol, or do not.
 #![cfg(feature = "standalone")]
 
+#[path = "support/network.rs"]
+mod network;
 #[path = "support/program.rs"]
 mod program;
 
+use network::free_port;
 use program::Program;
 use socket2::{Domain, Socket, Type};
 use std::collections::HashSet;
@@ -19,11 +22,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a call may take to fail when the other node is gone.
 const FAULT: Duration = Duration::from_secs(5);
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
-}
 
 /// A network of one test's.
 struct Network {
@@ -46,15 +44,7 @@ impl Network {
         fs::create_dir_all(&scratch).unwrap();
         let config = scratch.join("config");
         let (master, port) = (self.master, free_port());
-        let mut text = format!(
-            "thread = 2\nharbor = {id}\nstart = 'harbor_node'\n\
-             luaservice = './service/?.lua;./tests/lua/?.lua'\n\
-             lua_path = './lualib/?.lua;./tests/lua/?.lua'\n\
-             master = '127.0.0.1:{master}'\naddress = '127.0.0.1:{port}'\n"
-        );
-        if id == 1 {
-            text += &format!("standalone = '127.0.0.1:{master}'\n");
-        }
+        let text = network::config(id, "harbor_node", master, port);
         fs::write(&config, text).unwrap();
         let program = Program::start(
             Command::new(env!("CARGO_BIN_EXE_skynet"))
