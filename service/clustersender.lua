@@ -2,6 +2,7 @@
 local skynet = require "skynet"
 local socketchannel = require "skynet.socketchannel"
 local socket = require "skynet.socket"
+local keepalive = require "skynet.keepalive"
 local core = require "skynet.cluster.core"
 
 local node, this_node, host, port = ...
@@ -11,6 +12,7 @@ local channel = socketchannel.channel {
     host = host,
     port = tonumber(port),
     nodelay = true,
+    keepalive = keepalive.SECONDS,
     response = function(so)
         return core.unpackresponse(so:read(socket.header(so:read(2))))
     end,

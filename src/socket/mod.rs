@@ -37,6 +37,7 @@ mod resolve;
 mod serve;
 mod server;
 #[allow(clippy::module_inception)]
+mod silence;
 mod socket;
 mod source;
 mod table;
