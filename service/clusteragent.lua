@@ -4,9 +4,14 @@
 --- the connection has closed.
 
 local skynet = require "skynet"
-local socket = require "skynet.socket"
+local driver = require "skynet.socketdriver"
 local keepalive = require "skynet.keepalive"
 local core = require "skynet.cluster.core"
+local link = require "skynet.cluster.link"
+
+local isname = core.isname
+local respond = link.respond
+local rawcall = skynet.rawcall
 
 local clusterd, gate, fd = ...
 clusterd, gate, fd = tonumber(clusterd), tonumber(gate), tonumber(fd)
@@ -14,111 +19,103 @@ clusterd, gate, fd = tonumber(clusterd), tonumber(gate), tonumber(fd)
 --- `@name` -> its handle, or the tasks that wait for it
 local handles = {}
 
+-- The handle that a name was registered with; nil if it was not.
 local function find(name)
     local known = handles
     local handle = known[name]
-    if math.type(handle) then
-        return handle
-    end
-    if handle then
+    if not handle then
+        local query = {}
+        known[name] = query
+        local ok, found = pcall(skynet.call, clusterd, "lua", "queryname", name:sub(2))
+        query.handle = ok and found or nil
+        known[name] = query.handle
+        for _, token in ipairs(query) do
+            skynet.wakeup(token)
+        end
+        return query.handle
+    elseif type(handle) == "table" then
         local token = {}
         handle[#handle + 1] = token
         skynet.wait(token)
         return handle.handle
     end
-    local query = {}
-    known[name] = query
-    local ok, found = pcall(skynet.call, clusterd, "lua", "queryname", name:sub(2))
-    query.handle = ok and found or nil
-    known[name] = query.handle
-    for _, token in ipairs(query) do
-        skynet.wakeup(token)
-    end
-    return query.handle
+    return handle
 end
 
-local function respond(session, ok, msg, sz)
-    local response = core.packresponse(session, ok, msg, sz)
-    if type(response) == "table" then
-        for _, part in ipairs(response) do
-            socket.lwrite(fd, part)
-        end
-    else
-        socket.write(fd, response)
+local refused = false
+
+-- The other side does not speak the protocol. What it has sent already is passed over.
+local function refuse(reason)
+    if not refused then
+        refused = true
+        skynet.error(("cluster: closes connection %d : %s"):format(fd, reason))
+        skynet.send(gate, "lua", "kick", fd)
     end
 end
 
-local function query(session, msg, sz)
-    local name = skynet.unpack(msg, sz)
+-- Somebody asks which handle a name has.
+local function answer_query(session, msg, sz)
+    local ok, name = pcall(skynet.unpack, msg, sz)
     skynet.trash(msg, sz)
+    if not ok or type(name) ~= "string" then
+        refuse "query without a name"
+        return
+    end
     local handle = find("@" .. name)
     if handle then
-        respond(session, true, skynet.packstring(handle))
+        respond(fd, session, true, skynet.packstring(handle))
     else
-        respond(session, false, "name not found")
+        respond(fd, session, false, "name not found")
     end
 end
 
-local large = {}
-local tag
+-- What is left to do when there is no request.
+local function on_fault(address, what)
+    if address == false then
+        respond(fd, what, false, "Invalid large req")
+    elseif what then
+        refuse(what)
+    end
+end
 
-local function on_request(_, _, address, session, msg, sz, padding, push)
+local function on_request(_, _, address, session, push, tag, msg, sz)
     skynet.ignoreret()
-    if not session then
-        tag = address
-        return
-    end
-    local trace = tag
-    tag = nil
-    if padding then
-        local request = large[session] or { address = address, push = push, tag = trace }
-        large[session] = request
-        core.append(request, msg, sz)
-        return
-    end
-    local request = large[session]
-    if request then
-        large[session] = nil
-        core.append(request, msg, sz)
-        msg, sz = core.concat(request)
-        address, push, trace = request.address, request.push, request.tag
-        if not msg then
-            respond(session, false, "Invalid large req")
-            return
-        end
-    end
-    if address == 0 then
-        query(session, msg, sz)
-        return
-    end
-    if core.isname(address) then
+    if not address then
+        return on_fault(address, session)
+    elseif refused then
+        return skynet.trash(msg, sz)
+    elseif address == 0 then
+        return answer_query(session, msg, sz)
+    elseif isname(address) then
         address = find(address)
         if not address then
             skynet.trash(msg, sz)
-            respond(session, false, "Invalid name")
+            if not push then
+                respond(fd, session, false, "Invalid name")
+            end
             return
         end
     end
     if push then
         skynet.rawsend(address, "lua", msg, sz)
-    elseif trace then
-        respond(session, pcall(skynet.tracecall, trace, address, "lua", msg, sz))
+    elseif tag then
+        respond(fd, session, pcall(skynet.tracecall, tag, address, "lua", msg, sz))
     else
-        respond(session, pcall(skynet.rawcall, address, "lua", msg, sz))
+        respond(fd, session, pcall(rawcall, address, "lua", msg, sz))
     end
 end
 
 skynet.register_protocol {
     name = "client",
     id = skynet.PTYPE_CLIENT,
-    unpack = core.unpackrequest,
+    unpack = link.requests(skynet.getenv "cluster_limit"),
     dispatch = on_request,
 }
 
 local command = {}
 
 function command.exit()
-    socket.close_fd(fd)
+    driver.close(fd)
     skynet.exit()
 end
 

@@ -16,6 +16,10 @@ local this_node = core.nodename()
 --- The settings that begin with two underscores.
 local options = {}
 
+--- The service that keeps this node's name and those of others in etcd, if the config says so.
+---@type integer?
+local membership
+
 ---@class cluster.node
 ---@field name string
 ---@field address string|false|nil  false: it is down; nil: not known yet
@@ -202,6 +206,9 @@ function command.listen(_, name, port, maxclient)
     end
     local conf = { address = address, port = port, maxclient = maxclient, nodelay = true }
     local at, number = skynet.call(gate, "lua", "open", conf)
+    if membership then
+        skynet.send(membership, "lua", "listening")
+    end
     if port then
         skynet.retpack(at, number)
     else
@@ -331,4 +338,7 @@ skynet.start(function()
         local run = assert(command[name], "no such command")
         run(source, ...)
     end)
+    if skynet.getenv "cluster_etcd" then
+        membership = skynet.newservice("clusteretcd", skynet.self())
+    end
 end)

@@ -21,7 +21,9 @@ local watchers = {}
 --- Answers that wait for the connection with the master to end.
 local master_watchers = {}
 
---- The connection; false when it has ended.
+--- This node's number.
+local number
+--- The connection with the master; false when it has ended.
 local master
 --- Nodes that came while we were starting: number -> address; nil when we have started.
 local newcomers = {}
@@ -97,7 +99,7 @@ local function accept(fd, from)
     local id = byte and byte:byte()
     if not id or not starting then
         skynet.error(("Connection (fd =%d) closed"):format(fd))
-    elseif not package.is_id(id) then
+    elseif not package.is_id(id) or id == number then
         skynet.error(("Invalid harbor %d (fd =%d)"):format(id, fd))
     elseif links[id] ~= nil then
         skynet.error(("Slave %d exist (fd =%d)"):format(id, fd))
@@ -267,8 +269,8 @@ local function read_welcome()
 end
 
 skynet.start(function()
+    number = tonumber(skynet.getenv "harbor")
     local master_address = skynet.getenv "master"
-    local id = tonumber(skynet.getenv "harbor")
     local address = assert(skynet.getenv "address", "a node of a harbor network needs an address")
     local listener = socket.listen(address)
     skynet.error("slave connect to master " .. tostring(master_address))
@@ -283,9 +285,9 @@ skynet.start(function()
             skynet.error("Unknown command ", text)
         end
     end)
-    slave.launch_harbor(id)
+    slave.launch_harbor(number)
 
-    socket.write(master, package.pack("H", id, address))
+    socket.write(master, package.pack("H", number, address))
     local others = read_welcome()
     skynet.error(("Waiting for %d harbors"):format(others))
     skynet.fork(listen_to_master)
@@ -298,7 +300,7 @@ skynet.start(function()
     local first = newcomers
     newcomers = nil
     slave.tell_names()
-    for number, where in pairs(first) do
-        skynet.fork(connect, number, where)
+    for id, where in pairs(first) do
+        skynet.fork(connect, id, where)
     end
 end)

@@ -26,3 +26,22 @@ fn stm() {
 fn sharemap() {
     passes("sharemap_board");
 }
+
+#[test]
+fn sharedata_objects() {
+    passes("sharedata_core");
+}
+
+#[test]
+fn sharedata() {
+    let outcome = passes("sharedata_services");
+    for line in [
+        "Invalid key 1.5",
+        "Unknown data type number",
+        "no such file",
+        "nothing is named never",
+        "there is something named failing",
+    ] {
+        assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+    }
+}

@@ -277,9 +277,11 @@ LUALIB_API void luaL_initcodecache (void) {
 
 
 /*
-** Files that are being compiled stay: those who wait for them look again.
+** Files that are being compiled stay: those who wait for them look again. What
+** was compiled stays too, out of reach, for the states that use it.
 */
 static int cacheclear (lua_State *L) {
+  static File *cleared = NULL;
   unsigned i;
   (void)L;
   pthread_mutex_lock(&fileslock);
@@ -291,7 +293,8 @@ static int cacheclear (lua_State *L) {
         place = &file->next;
       else {
         *place = file->next;
-        free(file);
+        file->next = cleared;
+        cleared = file;
       }
     }
   }

@@ -4,6 +4,8 @@
 //! Payloads are messages of the malloc family: those that are packed into requests are
 //! freed here, those that come out of requests are the caller's.
 
+mod link;
+mod parts;
 mod wire;
 
 use std::convert::Infallible;
@@ -15,8 +17,10 @@ use skynet_abi::malloc::skynet_free;
 
 use crate::block::allocate;
 use crate::library;
-use crate::strings::{check_bytes, push_bytes, push_filled};
+use crate::strings::{self, check_bytes, push_bytes, push_filled};
 use wire::{Address, Answer, Fault, Head, LONGEST_NAME, PART, Request};
+
+pub(crate) use link::luaopen_skynet_cluster_link;
 
 const FUNCTIONS: [(&CStr, lua_CFunction); 10] = [
     (c"packrequest", packrequest),
@@ -70,7 +74,7 @@ unsafe fn push_parts(
     payload: &[u8],
     head: impl Fn(usize, bool) -> Head,
 ) {
-    for (index, (part, last)) in (index..).zip(parts(payload)) {
+    for (index, (part, last)) in (index..).zip(parts_of(payload)) {
         // SAFETY: the caller's promise.
         unsafe {
             push_frame(L, &head(part.len(), last), part);
@@ -80,7 +84,7 @@ unsafe fn push_parts(
 }
 
 /// The parts of a long payload, and which one is the last.
-fn parts(payload: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
+fn parts_of(payload: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     let count = payload.len().div_ceil(PART);
     payload
         .chunks(PART)
@@ -106,7 +110,7 @@ impl Packing<'_> {
     }
 
     /// # Safety
-    /// Argument 3 is a message of the size in argument 4, and not freed yet.
+    /// The arguments are a message and its size, and it is not freed yet.
     unsafe fn bytes(&self) -> &[u8] {
         // SAFETY: the caller's promise; check_request has seen that it is not null.
         unsafe { slice::from_raw_parts(self.payload.cast(), self.size as usize) }
@@ -127,24 +131,24 @@ unsafe fn check_size(L: *mut lua_State, arg: c_int) -> u32 {
     }
 }
 
-/// The arguments `(address, session, msg, size)` of a request. The message is freed
+/// The arguments `(address, session, msg, size)` of a request, from `first` on. The message is freed
 /// before an error about the address or the session.
 ///
 /// # Safety
-/// As [`push_frame`]; the name is good while argument 1 is on the stack.
-unsafe fn check_request<'a>(L: *mut lua_State) -> Packing<'a> {
+/// As [`push_frame`]; the name is good while its argument is on the stack.
+unsafe fn check_request<'a>(L: *mut lua_State, first: c_int) -> Packing<'a> {
     // SAFETY: the caller's promise. Light userdata is a message of the size that comes
     // with it, which is the contract of this module; each format matches its arguments.
     unsafe {
-        let payload = match lua_type(L, 3) {
-            LUA_TLIGHTUSERDATA => lua_touserdata(L, 3),
+        let payload = match lua_type(L, first + 2) {
+            LUA_TLIGHTUSERDATA => lua_touserdata(L, first + 2),
             _ => ptr::null_mut(),
         };
         if payload.is_null() {
             luaL_error(L, c"Invalid request message".as_ptr());
         }
-        let size = check_size(L, 4);
-        let number = luaL_checkinteger(L, 2);
+        let size = check_size(L, first + 3);
+        let number = luaL_checkinteger(L, first + 1);
         let session = match i32::try_from(number) {
             Ok(session @ 1..) => session as u32,
             _ => {
@@ -153,14 +157,14 @@ unsafe fn check_request<'a>(L: *mut lua_State) -> Packing<'a> {
                 0
             }
         };
-        let address = match lua_type(L, 1) {
-            LUA_TNUMBER => Address::Handle(lua_tointeger(L, 1) as u32),
+        let address = match lua_type(L, first) {
+            LUA_TNUMBER => Address::Handle(lua_tointeger(L, first) as u32),
             LUA_TSTRING => {
-                let name = check_bytes(L, 1);
+                let name = check_bytes(L, first);
                 if !(1..=LONGEST_NAME).contains(&name.len()) {
                     skynet_free(payload);
                     let text = c"name length is invalid, must be between 1 and 255 characters: %s";
-                    luaL_error(L, text.as_ptr(), lua_tostring(L, 1));
+                    luaL_error(L, text.as_ptr(), lua_tostring(L, first));
                 }
                 Address::Name(name)
             }
@@ -188,7 +192,7 @@ unsafe fn pack(L: *mut lua_State, push: bool) -> c_int {
     // SAFETY: the caller's promise; six slots are used. The message is freed at the end
     // of this function, and only there.
     unsafe {
-        let request = check_request(L);
+        let request = check_request(L, 1);
         let payload = request.bytes();
         let session = request.session;
         let head = wire::request(request.address, session, request.size, push);
@@ -268,25 +272,10 @@ unsafe fn push_message(L: *mut lua_State, payload: &[u8]) {
 /// As [`push_frame`].
 #[cold]
 unsafe fn raise(L: *mut lua_State, fault: Fault) -> c_int {
-    // SAFETY: the caller's promise; each format matches its arguments.
-    unsafe {
-        match fault {
-            Fault::Empty => luaL_error(L, c"Invalid req package. size == 0".as_ptr()),
-            Fault::Size(size) => {
-                let text = c"Invalid cluster message (size=%I)";
-                luaL_error(L, text.as_ptr(), size as lua_Integer)
-            }
-            Fault::Begin(size) => {
-                let text = c"Invalid cluster message size %I (multi req must be 13)";
-                luaL_error(L, text.as_ptr(), size as lua_Integer)
-            }
-            Fault::Part => luaL_error(L, c"Invalid cluster multi part message".as_ptr()),
-            Fault::Kind(kind) => {
-                let text = c"Invalid req package type %d";
-                luaL_error(L, text.as_ptr(), c_int::from(kind as i8))
-            }
-        }
-    }
+    let mut space = [0; 96];
+    let text = wire::text(&mut space, fault);
+    // SAFETY: the caller's promise.
+    unsafe { strings::raise(L, text) }
 }
 
 /// The bytes of a frame: a string, or light userdata with a size in argument 2.

@@ -51,6 +51,7 @@ mod netpack;
 mod object;
 mod send;
 mod seri;
+mod sharedata;
 mod socketdriver;
 mod sproto;
 mod stm;
@@ -82,6 +83,7 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         multicast::luaopen_skynet_multicast_core,
     ),
     (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
+    (c"skynet.cluster.link", cluster::luaopen_skynet_cluster_link),
     (c"bson", bson::luaopen_bson),
     (c"skynet.json", json::luaopen_skynet_json),
     (c"ltls.c", ltls::luaopen_ltls_c),
@@ -90,6 +92,10 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
     (
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
+    ),
+    (
+        c"skynet.sharedata.core",
+        sharedata::luaopen_skynet_sharedata_core,
     ),
     (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),

@@ -163,10 +163,13 @@ mod model {
     use loom::thread;
     use sync::Ordering;
 
-    /// Two readers, one of which goes away, while the writer replaces and leaves.
+    /// Two readers, one of which reads again, while the writer replaces and leaves. All
+    /// interleavings are too many to try.
     #[test]
     fn versions_are_whole_in_order_and_dropped_once() {
-        loom::model(|| {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
             let pairs = Pairs::default();
             let cell = Arc::new(Cell::new(pairs.pair(1)));
             let readers: Vec<_> = [1, 2]

@@ -31,6 +31,9 @@ end
 ---@return any ...  the values
 function package.read(fd)
     local size = socket.read(fd, 1)
+    if size == "\0" then
+        error("an empty harbor package", 0)
+    end
     local content = size and socket.read(fd, size:byte())
     if not content then
         error("closed", 0)

@@ -20,6 +20,14 @@ impl Block {
         Self { start, size }
     }
 
+    /// No block.
+    pub fn empty() -> Self {
+        Self {
+            start: ptr::null_mut(),
+            size: 0,
+        }
+    }
+
     /// Gives the block away, and says how many bytes are in it.
     pub fn into_raw(self) -> (*mut c_void, usize) {
         let block = mem::ManuallyDrop::new(self);

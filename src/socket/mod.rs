@@ -36,8 +36,8 @@ mod request;
 mod resolve;
 mod serve;
 mod server;
-#[allow(clippy::module_inception)]
 mod silence;
+#[allow(clippy::module_inception)]
 mod socket;
 mod source;
 mod table;

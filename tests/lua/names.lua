@@ -120,6 +120,17 @@ local expected = {
     ["skynet.sharemap"] = {
         ["function"] = "commit copy reader register update writer",
     },
+    ["skynet.sharedata"] = {
+        ["function"] = "deepcopy delete flush new query update",
+    },
+    ["skynet.sharedata.corelib"] = {
+        ["function"] = "box copy flush next update",
+        ["table"] = "host",
+    },
+    ["skynet.sharedata.core"] = {
+        ["function"] = "box decref delete getref hashlen incref index isdirty len markdirty needupdate new nextkey " ..
+            "update",
+    },
     ["skynet.remotedebug"] = {
         ["function"] = "start",
     },

@@ -15,6 +15,9 @@
 //! part), and its bytes, or its size if it is a beginning.
 #![forbid(unsafe_code)]
 
+use std::fmt::{self, Display, Formatter};
+use std::io::Write;
+
 /// Bytes of payload in a frame at most.
 pub const PART: usize = 0x8000;
 
@@ -194,6 +197,31 @@ pub enum Fault {
     Kind(u8),
 }
 
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match *self {
+            Self::Empty => write!(f, "Invalid req package. size == 0"),
+            Self::Size(size) => write!(f, "Invalid cluster message (size={size})"),
+            Self::Begin(size) => write!(
+                f,
+                "Invalid cluster message size {size} (multi req must be 13)"
+            ),
+            Self::Part => write!(f, "Invalid cluster multi part message"),
+            Self::Kind(kind) => write!(f, "Invalid req package type {}", kind as i8),
+        }
+    }
+}
+
+/// A fault as a text in `space`, as much of it as there is room for.
+pub fn text(space: &mut [u8], fault: impl Display) -> &[u8] {
+    let room = space.len();
+    let mut rest = &mut space[..];
+    // All that can go wrong is that the room ends.
+    let _ = write!(rest, "{fault}");
+    let used = room - rest.len();
+    &space[..used]
+}
+
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u32::from_le_bytes(*number), rest))
@@ -265,6 +293,9 @@ pub enum Answer<'a> {
     Part(&'a [u8]),
     Last(&'a [u8]),
 }
+
+/// Bytes in front of a whole response's payload.
+pub const RESPONSE_HEAD: usize = 4 + 1;
 
 /// Reads a frame of a response, without its size: its session and what it says.
 /// None if it is no response.

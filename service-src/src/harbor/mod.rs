@@ -28,6 +28,7 @@ mod command;
 mod frame;
 mod names;
 mod network;
+mod outbox;
 mod parcel;
 mod post;
 mod requests;
@@ -231,8 +232,8 @@ fn parameters(text: &str) -> Option<(u32, u32)> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn harbor_release(inst: *mut c_void) {
     // SAFETY: `create` made it with Box, and the core releases it once.
-    let harbor = unsafe { Box::from_raw(inst.cast::<Harbor>()) };
-    if let Some(network) = &harbor.network {
+    let mut harbor = unsafe { Box::from_raw(inst.cast::<Harbor>()) };
+    if let Some(network) = &mut harbor.network {
         network.end();
     }
 }
@@ -268,12 +269,13 @@ unsafe extern "C-unwind" fn on_message(
         }
         _ => harbor.on_other(kind, source, session),
     }));
-    if outcome.is_err()
-        && let Some(network) = &harbor.network
-    {
-        network.post.node.log(format_args!(
-            "harbor: a message from :{source:08x} (type {kind}) was lost"
-        ));
+    if let Some(network) = &mut harbor.network {
+        if outcome.is_err() {
+            network.post.node.log(format_args!(
+                "harbor: a message from :{source:08x} (type {kind}) was lost"
+            ));
+        }
+        network.after_message();
     }
     0
 }

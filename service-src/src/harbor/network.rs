@@ -1,12 +1,15 @@
 //! The links to other nodes, and what waits for one.
 
 use super::frame::{Broken, Frames};
+use super::outbox::Outbox;
 use super::parcel::{Parcel, is_answer, is_internal};
 use super::post::Post;
 use super::requests::{Request, Requests};
+use crate::block::Block;
 use core::ffi::c_int;
 use skynet_abi::handle::{HANDLE_MASK, HANDLE_REMOTE_SHIFT};
 use skynet_abi::harbor::REMOTE_MAX;
+use skynet_abi::{PTYPE_ERROR, PTYPE_RESPONSE};
 use std::collections::HashMap;
 use std::mem;
 
@@ -40,6 +43,7 @@ pub struct Network {
     /// Sockets that are being closed, whose end is no news.
     closing: Vec<c_int>,
     requests: Requests,
+    outbox: Outbox,
 }
 
 impl Network {
@@ -55,6 +59,7 @@ impl Network {
             sockets: HashMap::new(),
             closing: Vec::new(),
             requests: Requests::new(),
+            outbox: Outbox::default(),
         }
     }
 
@@ -82,20 +87,34 @@ impl Network {
             session: parcel.session,
             destination,
         });
-        match post.send(socket, destination, parcel) {
+        match post.send(&mut self.outbox, socket, destination, parcel) {
             Ok(()) => {
                 if let Some(request) = request {
                     self.requests.sent(request, Post::is_alive);
                 }
             }
-            Err(parcel) => {
-                if parcel.wants_error() {
-                    post.node.send_error(destination, source, parcel.session);
-                }
-                post.node.log(format_args!(
-                    "remote message from :{source:08x} to :{destination:08x} is too large."
-                ));
-            }
+            Err(parcel) => self.too_large(socket, destination, parcel),
+        }
+    }
+
+    /// Somebody waits for what cannot be sent: the sender for its answer, or the
+    /// other side for this one.
+    fn too_large(&mut self, socket: c_int, destination: u32, parcel: Parcel) {
+        let post = self.post;
+        let source = parcel.source;
+        post.node.log(format_args!(
+            "remote message from :{source:08x} to :{destination:08x} is too large."
+        ));
+        if parcel.wants_error() {
+            post.node.send_error(destination, source, parcel.session);
+        } else if parcel.kind == PTYPE_RESPONSE {
+            let error = Parcel {
+                kind: PTYPE_ERROR,
+                payload: Block::empty(),
+                ..parcel
+            };
+            // It is small enough.
+            let _ = post.send(&mut self.outbox, socket, destination, error);
         }
     }
 
@@ -127,6 +146,9 @@ impl Network {
     }
 
     fn close(&mut self, socket: c_int) {
+        let post = self.post;
+        self.outbox
+            .flush_one(socket, |socket, bytes| post.write(socket, bytes));
         self.closing.push(socket);
         self.post.close(socket);
     }
@@ -275,8 +297,21 @@ impl Network {
         )
     }
 
+    /// Sends what was put off, unless more messages wait, with which it can go.
+    pub fn after_message(&mut self) {
+        if !self.outbox.is_empty() && self.post.is_idle() {
+            self.send_all();
+        }
+    }
+
+    fn send_all(&mut self) {
+        let post = self.post;
+        self.outbox.flush(|socket, bytes| post.write(socket, bytes));
+    }
+
     /// Closes all links. Sends no message.
-    pub fn end(&self) {
+    pub fn end(&mut self) {
+        self.send_all();
         for &socket in self.sockets.keys() {
             self.post.close(socket);
         }

@@ -2,19 +2,20 @@
 
 use super::frame::{Cookie, HEAD, LIMIT};
 use super::names::GlobalName;
+use super::outbox::Outbox;
 use super::parcel::Parcel;
 use crate::block::Filling;
 use crate::context::Context;
-use core::ffi::{c_int, c_void};
-use skynet_abi::PTYPE_TEXT;
+use core::ffi::{CStr, c_int, c_void};
 use skynet_abi::handle::{HANDLE_MASK, HANDLE_REMOTE_SHIFT, skynet_handle_grab};
 use skynet_abi::server::skynet_context_release;
 use skynet_abi::socket::{skynet_socket_close, skynet_socket_sendbuffer, skynet_socket_start};
 use skynet_abi::socket_buffer::{
     SOCKET_BUFFER_MEMORY, SOCKET_BUFFER_RAWPOINTER, socket_sendbuffer,
 };
+use skynet_abi::{PTYPE_ERROR, PTYPE_TEXT};
 
-/// A frame that is not larger is put together on the stack. Bytes.
+/// A frame that is not larger goes out with others. Bytes.
 const SMALL: usize = 2048;
 
 #[derive(Clone, Copy)]
@@ -67,8 +68,12 @@ impl Post {
         }
     }
 
-    /// Tells the sender that its message does not reach another node.
+    /// Tells the sender that its message does not reach another node. An error
+    /// that nobody is left to hear of is no loss.
     pub fn refuse(&self, destination: u32, parcel: &Parcel) {
+        if parcel.kind == PTYPE_ERROR {
+            return;
+        }
         if parcel.wants_error() {
             self.node
                 .send_error(destination, parcel.source, parcel.session);
@@ -140,9 +145,22 @@ impl Post {
         unsafe { skynet_socket_sendbuffer(self.node.as_ptr(), &raw mut buffer) };
     }
 
-    /// Sends a message to another node. If it is too large for a frame, gives it
-    /// back.
-    pub fn send(&self, socket: c_int, destination: u32, parcel: Parcel) -> Result<(), Parcel> {
+    /// Whether no message waits for the harbor. One that is said to wait will come.
+    pub fn is_idle(&self) -> bool {
+        let waiting = self.node.command(c"STAT", Some(c"mqlen"));
+        // SAFETY: an answer is a C string that lives until the next command.
+        waiting.is_null() || unsafe { CStr::from_ptr(waiting) } == c"0"
+    }
+
+    /// Sends a message to another node, with others if more wait. If it is too large
+    /// for a frame, gives it back.
+    pub fn send(
+        &self,
+        outbox: &mut Outbox,
+        socket: c_int,
+        destination: u32,
+        parcel: Parcel,
+    ) -> Result<(), Parcel> {
         let cookie = Cookie {
             source: parcel.source,
             destination: destination & HANDLE_MASK
@@ -156,24 +174,20 @@ impl Post {
         };
         let parts = [&head.to_be_bytes()[..], content, &cookie.to_bytes()];
         let whole = HEAD + size;
+        let write = |socket, bytes: &[u8]| self.write(socket, bytes);
         if whole <= SMALL {
-            let mut frame = [0; SMALL];
-            let mut end = 0;
-            for part in parts {
-                frame[end..][..part.len()].copy_from_slice(part);
-                end += part.len();
-            }
-            self.write(socket, &frame[..end]);
-        } else {
-            let Some(mut frame) = Filling::with_room(whole) else {
-                return Err(parcel);
-            };
-            for part in parts {
-                frame.add(part);
-            }
-            let (block, size) = frame.finish(0).into_raw();
-            self.write_buffer(socket, SOCKET_BUFFER_MEMORY, block, size);
+            outbox.add(socket, &parts, write);
+            return Ok(());
         }
+        let Some(mut frame) = Filling::with_room(whole) else {
+            return Err(parcel);
+        };
+        for part in parts {
+            frame.add(part);
+        }
+        outbox.flush_one(socket, write);
+        let (block, size) = frame.finish(0).into_raw();
+        self.write_buffer(socket, SOCKET_BUFFER_MEMORY, block, size);
         Ok(())
     }
 }

@@ -1,0 +1,35 @@
+local function message(wrong, ...)
+    local done, text = pcall(wrong, ...)
+    assert(not done)
+    return text
+end
+local here = debug.getinfo(1, "S").short_src:gsub("%p", "%%%0")
+local function is(text, line, pattern)
+    assert(text:match("^" .. here .. ":" .. line .. ": " .. pattern), text)
+end
+is(message(function() local t; return t.field end), 10, "attempt to index a nil value %(local 't'%)")
+is(message(function() return undefined.field end), 11, "attempt to index a nil value %(global 'undefined'%)")
+is(message(function() return ("x").y.z end), 12, "attempt to index a nil value %(field 'y'%)")
+is(message(function() return here() end), 13, "attempt to call a string value %(upvalue 'here'%)")
+is(message(function() return 1 + {} end), 14, "attempt to perform arithmetic on a table value")
+is(message(function() return "a" < 1 end), 15, "attempt to compare string with number")
+is(message(function() return #5 end), 16, "attempt to get length of a number value")
+is(message(function() return {} .. "x" end), 17, "attempt to concatenate a table value")
+is(message(function() return 1 // 0 end), 18, "attempt to divide by zero")
+is(message(function() return 2^53 | 1.5 end), 19, "number has no integer representation")
+is(message(function() error "own words" end), 20, "own words")
+is(message(function() local x <close> = 5 end), 21, "variable 'x' got a non%-closable value")
+is(message(function() for i = 1, 10, 0 do end end), 22, "'for' step is zero")
+assert(message(function() string.rep() end):match "bad argument #1 to 'rep'")
+assert(message(error, { code = 7 }).code == 7)
+local text
+assert(not xpcall(function()
+    local nothing
+    nothing()
+end, function(problem)
+    text = debug.traceback(problem)
+end))
+assert(text:match "errors%.lua:28: attempt to call a nil value" and text:match "errors%.lua:28: in function <")
+local chunk, problem = load("x =", "=named")
+assert(chunk == nil and problem == "named:1: unexpected symbol near <eof>")
+return #text > 0
