@@ -45,3 +45,25 @@ fn sharedata() {
         assert!(outcome.stdout.contains(line), "no {line:?} in the log");
     }
 }
+
+#[test]
+fn datasheet_documents() {
+    passes("datasheet_core");
+}
+
+#[test]
+fn datasheet() {
+    passes("datasheet_services");
+}
+
+#[test]
+fn sharetable_states() {
+    passes("sharetable_core");
+}
+
+#[test]
+fn sharetable() {
+    let outcome = passes("sharetable_services");
+    let line = ") of load";
+    assert!(outcome.stdout.contains(line), "no {line:?} in the log");
+}

@@ -39,6 +39,7 @@ mod cluster;
 mod command;
 mod core;
 mod crypt;
+mod datasheet;
 mod debugchannel;
 mod json;
 mod library;
@@ -52,6 +53,7 @@ mod object;
 mod send;
 mod seri;
 mod sharedata;
+mod sharetable;
 mod socketdriver;
 mod sproto;
 mod stm;
@@ -94,8 +96,16 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         socketdriver::luaopen_skynet_socketdriver,
     ),
     (
+        c"skynet.datasheet.core",
+        datasheet::luaopen_skynet_datasheet_core,
+    ),
+    (
         c"skynet.sharedata.core",
         sharedata::luaopen_skynet_sharedata_core,
+    ),
+    (
+        c"skynet.sharetable.core",
+        sharetable::luaopen_skynet_sharetable_core,
     ),
     (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),

@@ -2,6 +2,8 @@
 
 local skynet = require "skynet.manager"
 require "skynet.queue"
+-- skynet.datasheet waits for a builder.
+require "skynet.datasheet.builder"
 
 local expected = {
     ["skynet"] = {
@@ -130,6 +132,24 @@ local expected = {
     ["skynet.sharedata.core"] = {
         ["function"] = "box decref delete getref hashlen incref index isdirty len markdirty needupdate new nextkey " ..
             "update",
+    },
+    ["skynet.datasheet.builder"] = {
+        ["function"] = "compile new update",
+    },
+    ["skynet.datasheet"] = {
+        ["function"] = "query",
+    },
+    ["skynet.datasheet.core"] = {
+        ["function"] = "new stringpointer update",
+    },
+    ["skynet.datasheet.dump"] = {
+        ["function"] = "diff dump undump",
+    },
+    ["skynet.sharetable"] = {
+        ["function"] = "loadfile loadstring loadtable query queryall update",
+    },
+    ["skynet.sharetable.core"] = {
+        ["function"] = "clone is_sharedtable matrix stackvalues",
     },
     ["skynet.remotedebug"] = {
         ["function"] = "start",
