@@ -78,6 +78,24 @@ function test.order()
     equal(#list[1], 100000)
 end
 
+--- What a sender may put off until all that waits for it has been sent, too, does not wait when that is nothing. The
+--- node is asked on another connection.
+function test.put_off()
+    local sender = cluster.get_sender "server"
+    cluster.reload { beside = second }
+    cluster.call("beside", "@echo", "seen")
+    for _ = 1, 20 do
+        for number = 1, 5 do
+            cluster.send("server", "@echo", "add", number)
+        end
+        skynet.call(sender, "debug", "STAT")
+        local count = 0
+        while count < 5 do
+            count = count + #cluster.call("beside", "@echo", "seen")
+        end
+    end
+end
+
 function test.errors()
     fails(cluster.call, "server", "@echo", "fail")
     fails(cluster.call, "server", "@nobody", "echo")
