@@ -9,6 +9,8 @@ local core = require "skynet.cluster.core"
 local link = require "skynet.cluster.link"
 
 local isname = core.isname
+local callback = require "skynet.core".callback
+local dispatch_message = skynet.dispatch_message
 local respond = link.respond
 local rawcall = skynet.rawcall
 
@@ -47,6 +49,7 @@ local refused = false
 local function refuse(reason)
     if not refused then
         refused = true
+        link.flush()
         skynet.error(("cluster: closes connection %d : %s"):format(fd, reason))
         skynet.send(gate, "lua", "kick", fd)
     end
@@ -134,4 +137,11 @@ skynet.start(function()
             skynet.error(("Invalid command %s from %s"):format(name, skynet.address(source)))
         end
     end)
+end)
+
+-- Frames wait for those that the messages in the mailbox will bring.
+local frames = link.together()
+callback(function(...)
+    local _ <close> = frames
+    dispatch_message(...)
 end)

@@ -4,7 +4,8 @@
 ---
 --- Two tasks, neither of which ever gives up. One reads all names, then watches from that revision on; whenever the watch
 --- ends, it begins again. The other begins when the node listens; it makes a lease, puts this node's name under it and
---- keeps it alive; should lease or name be gone, it makes them anew. While etcd is away nothing is taken back: clusterd goes on with what it was told.
+--- keeps it alive; should lease or name be gone, it makes them anew. While etcd is away nothing is taken back: clusterd
+--- goes on with what it was told.
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
@@ -17,6 +18,9 @@ local clusterd = assert(tonumber((...)), "clusteretcd needs the handle of cluste
 
 -- An answer, and a line of a watch, is no larger than this; it holds far more names than a cluster has. Bytes.
 internal.limit.body = 8 << 20
+
+--- A day. Seconds.
+local MAX_LEASE <const> = 24 * 60 * 60
 
 -- All in hundredths of a second.
 local FIRST_PAUSE <const> = 10    -- before the first new attempt; each further one waits twice as long
@@ -49,8 +53,8 @@ local range_end = etcd.prefix_end(prefix)
 local own_name, own_address = setting "_name", setting "_address"
 local lease_seconds = math.tointeger(tonumber(setting "_lease" or 10))
 
-if not lease_seconds or lease_seconds < 1 then
-    error "cluster_etcd_lease must be a number of seconds, without a fraction"
+if not lease_seconds or lease_seconds < 1 or lease_seconds > MAX_LEASE then
+    error(format("cluster_etcd_lease must be a number of seconds, without a fraction, up to %d", MAX_LEASE))
 elseif own_name and not is_name(own_name) then
     error(format("cluster_etcd_name cannot be %q", own_name))
 elseif (own_name == nil) ~= (own_address == nil) then
@@ -175,7 +179,7 @@ local function prepare_farewell()
 end
 
 local function keep_lease()
-    if member.lease and client:keepalive(member.lease) == 0 then
+    if member.lease and client:keepalive(member.lease) <= 0 then
         member.lease = nil
     end
     if not member.lease then
@@ -190,7 +194,8 @@ local function keep_lease()
         member.registered = member.put > member.missing
     end
     -- In time for a second attempt.
-    return member.registered and math.max(member.seconds * 100 // 3, FIRST_PAUSE) or nil
+    local seconds = math.max(1, math.min(member.seconds, MAX_LEASE))
+    return member.registered and seconds * 100 // 3 or nil
 end
 
 --------------------------------------------------------------------------------
@@ -221,18 +226,39 @@ local function tell(changes)
     end
 end
 
+-- Keys that the log has told of -> their revisions. Everything is read again and again.
+local told = {}
+
+local function complain(pair, ...)
+    if told[pair.key] ~= pair.revision then
+        told[pair.key] = pair.revision
+        say(...)
+    end
+end
+
 -- The name in a key, if it is one that a node can have. With an address that cannot be one it counts as removed.
 local function name_of(pair)
     local name = pair.key:sub(#prefix + 1)
     if not is_name(name) then
-        say("%q in etcd is no name of a node", name:sub(1, 255))
+        if not pair.deleted then
+            complain(pair, "%q in etcd is no name of a node", name:sub(1, 255))
+        end
         return nil
     end
     if not pair.deleted and not is_address(pair.value) then
-        say("the address of %s in etcd is not host:port but %q", name, pair.value:sub(1, 255))
+        complain(pair, "the address of %s in etcd is not host:port but %q", name, pair.value:sub(1, 255))
         pair.deleted = true
     end
     return name
+end
+
+-- Forgets what the log was told of keys that are gone.
+local function forget(list)
+    local before = told
+    told = {}
+    for _, pair in ipairs(list) do
+        told[pair.key] = before[pair.key]
+    end
 end
 
 local function arrive(changes, name, pair)
@@ -305,6 +331,7 @@ local function read_all()
         unanswered = true
         error(list, 0)
     end
+    forget(list)
     local found = {}
     for _, pair in ipairs(list) do
         local name = name_of(pair)

@@ -12,6 +12,7 @@ local link = require "skynet.cluster.link"
 
 local format = string.format
 local csend = core.send
+local dispatch_message = skynet.dispatch_message
 local send_request = link.request
 local filter = netpack.filter
 
@@ -69,6 +70,7 @@ end
 
 -- Ends the connection, and all that waits for answers from it.
 local function drop(reason)
+    link.flush()
     driver.close(fd)
     fd, usable, read_response = nil, false, nil
     local sessions = {}
@@ -335,4 +337,11 @@ skynet.start(function()
         local run = assert(command[name], "no such command")
         run(...)
     end)
+end)
+
+-- Frames wait for those that the messages in the mailbox will bring.
+local frames = link.together()
+core.callback(function(...)
+    local _ <close> = frames
+    dispatch_message(...)
 end)

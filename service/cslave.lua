@@ -246,7 +246,8 @@ local report = {}
 function report.Q(name)
     if slave.owner(name) then
         slave.tell_name(name)
-    elseif slave.want(name) then
+    else
+        slave.want(name)
         ask_master(name)
     end
 end

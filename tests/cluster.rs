@@ -182,10 +182,16 @@ fn hostile_bytes() {
         ),
         (
             "more than the limit",
+            long(100_000),
+            "more than 100000 bytes",
+        ),
+        (
+            "two that are more than the limit",
             [
-                &long(u32::MAX)[..],
-                &part(2, 7, &[0; 60000]),
-                &part(2, 7, &[0; 60000]),
+                long(70000),
+                request(1, 1, 8, &70000_u32.to_le_bytes()),
+                part(2, 7, b"x"),
+                part(2, 8, b"x"),
             ]
             .concat(),
             "more than 100000 bytes",

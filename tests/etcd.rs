@@ -2,6 +2,8 @@
 //! one that answers nonsense. Where no etcd is installed, tests that need it say so.
 #![cfg(feature = "standalone")]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "etcd/hostile.rs"]
 mod hostile;
 #[path = "support/node.rs"]
@@ -56,7 +58,7 @@ fn free_ports<const N: usize>() -> [u16; N] {
 }
 
 fn endpoint(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
+    format!("http://{}", address(port))
 }
 
 /// Sends a signal to a program that has not been waited for.
@@ -70,29 +72,38 @@ fn signal(program: &Program, signal: libc::c_int) {
 struct Etcd {
     data: PathBuf,
     ports: [u16; 2],
+    /// Its certificate and key, if clients are to use TLS.
+    tls: Option<certificates::Pair>,
     process: Program,
 }
 
 impl Etcd {
     fn start(scratch: &Path) -> Etcd {
-        Etcd::start_at(scratch, free_ports())
+        Etcd::start_at(scratch, free_ports(), None)
     }
 
-    fn start_at(scratch: &Path, ports: [u16; 2]) -> Etcd {
+    fn start_at(scratch: &Path, ports: [u16; 2], tls: Option<certificates::Pair>) -> Etcd {
         let data = scratch.join("etcd");
-        let process = Etcd::run(&data, ports);
+        let process = Etcd::run(&data, ports, tls.as_ref());
         Etcd {
             data,
             ports,
+            tls,
             process,
         }
     }
 
-    fn run(data: &Path, [client, peer]: [u16; 2]) -> Program {
+    fn run(data: &Path, [client, peer]: [u16; 2], tls: Option<&certificates::Pair>) -> Program {
         let mut command = Command::new("etcd");
         command.arg("--data-dir").arg(data);
-        command.args(["--listen-client-urls", &endpoint(client)]);
-        command.args(["--advertise-client-urls", &endpoint(client)]);
+        let mut at = endpoint(client);
+        if let Some(pair) = tls {
+            at = at.replace("http:", "https:");
+            command.arg("--cert-file").arg(&pair.certificate);
+            command.arg("--key-file").arg(&pair.key);
+        }
+        command.args(["--listen-client-urls", &at]);
+        command.args(["--advertise-client-urls", &at]);
         command.args(["--listen-peer-urls", &endpoint(peer)]);
         command.args(["--initial-advertise-peer-urls", &endpoint(peer)]);
         let cluster = format!("default={}", endpoint(peer));
@@ -113,7 +124,7 @@ impl Etcd {
     }
 
     fn start_again(&mut self) {
-        self.process = Etcd::run(&self.data, self.ports);
+        self.process = Etcd::run(&self.data, self.ports, self.tls.as_ref());
     }
 
     /// Runs etcdctl, and returns what it prints.
@@ -161,6 +172,15 @@ fn member(name: &str, port: u16) -> String {
 
 fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
+}
+
+/// Starts two nodes, which find each other.
+fn start_two(scratch: &Path, endpoints: &str) -> [Program; 2] {
+    let mut first = start_member(scratch, endpoints, "first", 1);
+    let mut second = start_member(scratch, endpoints, "second", 2);
+    wait_for_member(&mut first, "second", 2);
+    wait_for_member(&mut second, "first", 1);
+    [first, second]
 }
 
 /// Waits until clusterd is told of a name.
@@ -214,10 +234,7 @@ fn members_come_and_go() {
     let scratch = scratch("members");
     let etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
     // One more, and one that has no name, learn of those that were there before.
     let mut third = start_member(&scratch, &endpoints, "third", 3);
     let mut reader = start_node(&scratch, &endpoints, "reader", "");
@@ -226,12 +243,24 @@ fn members_come_and_go() {
         wait_for_member(node, "third", 3);
     }
 
-    // A node that ends in order takes its name with it at once.
+    // They stay as long as they live.
     let began = Instant::now();
+    while began.elapsed() < 2 * LEASE {
+        let keys = etcd.control(&["get", "--prefix", "--keys-only", "/skynet/cluster/"]);
+        assert_eq!(keys.split_whitespace().count(), 3, "{keys}");
+    }
+
+    // A node that ends in order takes its name with it at once, every time.
+    for port in 3..8 {
+        let began = Instant::now();
+        end(third);
+        first.wait_for("third=false");
+        let took = began.elapsed();
+        assert!(took < LEASE / 2, "the name of an ended node stays {took:?}");
+        third = start_member(&scratch, &endpoints, "third", port);
+        wait_for_member(&mut first, "third", port);
+    }
     end(third);
-    first.wait_for("third=false");
-    let took = began.elapsed();
-    assert!(took < LEASE / 2, "the name of an ended node stays {took:?}");
 
     // A killed node's name goes with its lease, not before.
     signal(&second, libc::SIGKILL);
@@ -307,10 +336,7 @@ fn restarts() {
     let scratch = scratch("restarts");
     let mut etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
 
     // With the same data the leases go on.
     etcd.stop();
@@ -370,7 +396,7 @@ fn comes_later() {
     for node in [&mut first, &mut second] {
         node.wait_for(AWAY);
     }
-    let _etcd = Etcd::start_at(&scratch, ports);
+    let _etcd = Etcd::start_at(&scratch, ports, None);
     wait_for_member(&mut first, "second", 2);
     wait_for_member(&mut second, "first", 1);
     for node in [&mut first, &mut second] {
@@ -392,10 +418,7 @@ fn hangs() {
     let scratch = scratch("hangs");
     let etcd = Etcd::start(&scratch);
     let endpoints = etcd.endpoint();
-    let mut first = start_member(&scratch, &endpoints, "first", 1);
-    let mut second = start_member(&scratch, &endpoints, "second", 2);
-    wait_for_member(&mut first, "second", 2);
-    wait_for_member(&mut second, "first", 1);
+    let [mut first, mut second] = start_two(&scratch, &endpoints);
     // Its connections stay, and nothing comes from them.
     signal(&etcd.process, libc::SIGSTOP);
     for node in [&mut first, &mut second] {
@@ -490,6 +513,38 @@ fn calls() {
     signal(&second, libc::SIGKILL);
     first.wait_for("answered by nobody");
     first.wait_for("second has left");
+    end(first);
+}
+
+#[test]
+fn tls() {
+    if !is_installed() {
+        return;
+    }
+    let scratch = scratch("tls");
+    let (authority, root) = certificates::authority(&scratch, "root");
+    let (_, other) = certificates::authority(&scratch, "other");
+    let pair = authority.issue(&scratch, "etcd", &["127.0.0.1"]);
+    let ports = free_ports();
+    let _etcd = Etcd::start_at(&scratch, ports, Some(pair));
+    let endpoints = format!("https://{}", address(ports[0]));
+    let start = |name: &str, port: u16, authority: &Path| {
+        let file = authority.display();
+        let more = format!("{}tls_cafile = \"{file}\"\n", member(name, port));
+        start_node(&scratch, &endpoints, name, &more)
+    };
+    let mut first = start("first", 1, &root.certificate);
+    let mut second = start("second", 2, &root.certificate);
+    wait_for_member(&mut first, "second", 2);
+    wait_for_member(&mut second, "first", 1);
+    let began = Instant::now();
+    end(second);
+    first.wait_for("second=false");
+    let took = began.elapsed();
+    assert!(took < LEASE / 2, "the name of an ended node stays {took:?}");
+    let mut stranger = start("stranger", 3, &other.certificate);
+    stranger.wait_for("UnknownIssuer");
+    end(stranger);
     end(first);
 }
 

@@ -6,10 +6,11 @@
 mod program;
 
 use program::Program;
+use socket2::{Domain, Socket, Type};
 use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -606,8 +607,29 @@ fn links_that_never_are() {
     ]);
     one.wait_for("Drop message to ELEVEN (in harbor 11)");
     one.wait_for("w11\t");
-    drop(nine);
+    // It leaves while the connection to it is under way, and stays so.
+    let (listener, _filler) = full_listener();
+    let address = listener.local_addr().unwrap().to_string();
+    one.begin("c12 harbor connect 12");
+    one.begin("w12 call :0c000005 word");
+    one.answers("s12 send :0c000005 word", "sent");
+    let twelve = Player::join_at(&network, 12, 3, &address, listener);
+    drop(twelve.master);
+    one.has_failed("w12");
+    one.has_failed("c12");
+    drop((nine, eleven));
     one.end();
+}
+
+/// A listener to which nobody gets through: its queue is full.
+fn full_listener() -> (TcpListener, TcpStream) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let listener = TcpListener::from(socket);
+    let filler = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (listener, filler)
 }
 
 /// Bytes at the master's port that are no slave's.
@@ -691,6 +713,11 @@ fn strangers_at_a_slave() {
     link.send(&[9]);
     link.gets(&[2]);
     two.wait_for("Harbor 9 connected");
+    // It still listens, so it waits for the third.
+    let mut again = Peer::connect(two.port);
+    again.send(&[9]);
+    two.wait_for("Slave 9 exist");
+    again.is_closed();
     drop(ten);
     two.wait_for("Shakehand ready");
     two.ready();

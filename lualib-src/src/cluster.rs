@@ -5,6 +5,7 @@
 //! freed here, those that come out of requests are the caller's.
 
 mod link;
+mod outbox;
 mod parts;
 mod wire;
 

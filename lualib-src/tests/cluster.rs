@@ -242,19 +242,24 @@ fn other_sizes() {
 fn memory() {
     let limit = 8 << 20;
     let mut parts = Payloads::new(limit);
-    parts.begin(1, u32::MAX, "", 0).unwrap();
-    assert!(ROOM.get() <= 1 << 20);
+    // What can never be complete is refused.
+    let fault = parts::Fault::Limit(limit);
+    assert_eq!(parts.begin(1, limit as u32, "", 0), Err(fault));
+    parts.begin(1, 7 << 20, "", 0).unwrap();
+    parts.begin(2, 7 << 20, "", 0).unwrap();
+    assert_eq!(ROOM.get(), 0);
     let piece = vec![0; PART];
     let mut sent = 0;
     let fault = loop {
-        match parts.add(1, &piece, false) {
+        let session = 1 + (sent / PART % 2) as u32;
+        match parts.add(session, &piece, false) {
             Ok(_) => sent += PART,
             Err(fault) => break fault,
         }
-        assert!(ROOM.get() <= (2 * sent).max(1 << 20));
+        assert!(ROOM.get() <= (2 * sent).max(2 << 20));
     };
     assert_eq!(fault, parts::Fault::Limit(limit));
-    assert!(sent <= limit);
+    assert!(sent <= limit && ROOM.get() <= limit);
     drop(parts);
     assert_eq!(ROOM.get(), 0);
 
@@ -285,7 +290,8 @@ fn out_of_memory() {
     };
     assert_eq!(fault, parts::Fault::OutOfMemory);
     LEFT.set(0);
-    assert_eq!(parts.begin(2, 5, "", 0), Err(parts::Fault::OutOfMemory));
+    parts.begin(2, 5, "", 0).unwrap();
+    assert_eq!(parts.add(2, &[0; 5], true), Err(parts::Fault::OutOfMemory));
     LEFT.set(usize::MAX);
     for fault in [
         parts::Fault::Twice(1),

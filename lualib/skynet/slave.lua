@@ -74,14 +74,14 @@ end
 --- Notes that a name is wanted.
 ---@param name string
 ---@param answer? function  to be called when somebody has it: the result of skynet.response
----@return boolean first  nobody has wanted it before
+---@return boolean ask  no other answer waits for it: the master is to be asked
 function slave.want(name, answer)
-    local waiting = wanted[name]
-    wanted[name] = waiting or {}
+    local waiting = wanted[name] or {}
+    wanted[name] = waiting
     if answer then
-        table.insert(wanted[name], answer)
+        table.insert(waiting, answer)
     end
-    return not waiting
+    return #waiting == 1
 end
 
 --- Ends the waiting for names: nobody will have them. Those who asked get an error, and so do messages in the harbor.

@@ -14,6 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub enum Answers {
     /// The connection ends at once.
     Nothing,
+    /// The connection stays, and nothing comes.
+    Silence,
     /// No HTTP.
     Noise,
     /// A head without an end.
@@ -47,8 +49,9 @@ pub enum Answers {
 use Answers::*;
 
 impl Answers {
-    pub const HOSTILE: [Answers; 15] = [
+    pub const HOSTILE: [Answers; 16] = [
         Nothing,
+        Silence,
         Noise,
         EndlessHead,
         EndlessBody,
@@ -178,6 +181,11 @@ fn endless(mut stream: &TcpStream, piece: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Waits until the node hangs up.
+fn until_end(mut stream: &TcpStream) -> io::Result<()> {
+    io::copy(&mut stream, &mut io::sink()).map(|_| ())
+}
+
 /// An answer of this status with a body.
 fn answer(mut stream: &TcpStream, status: &str, body: &str) -> io::Result<()> {
     let length = body.len();
@@ -194,6 +202,7 @@ fn chunk(text: &str) -> Vec<u8> {
 
 fn bad(mut stream: &TcpStream, answers: Answers) -> io::Result<()> {
     match answers {
+        Silence => until_end(stream),
         Noise => stream.write_all(&[0xff; 4096]),
         EndlessHead => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
@@ -265,9 +274,7 @@ fn serve_watch(mut stream: &TcpStream, answers: Answers, number: usize) -> io::R
             let (head, tail) = line.split_at(20);
             stream.write_all(&chunk(head))?;
             stream.write_all(&chunk(tail))?;
-            // Until the node ends.
-            let ended = stream.read(&mut [0]);
-            ended.map(|_| ())
+            until_end(stream)
         }
     }
 }

@@ -5,7 +5,7 @@ local print = require "print_line"
 
 skynet.start(function()
     local wrong = {}
-    local names = "crypt datacenter dns memory mqueue multicast netpack profile redis sharedata sharemap snax " ..
+    local names = "cluster crypt datacenter dns memory mqueue multicast netpack profile redis sharedata sharemap snax " ..
         "socket socketchannel socketdriver stm"
     for name in names:gmatch "%S+" do
         local today = name == "redis" and "skynet.db.redis" or "skynet." .. name

@@ -7,23 +7,28 @@ use std::ptr;
 
 use mlua_sys::*;
 use skynet_abi::malloc::skynet_free;
-use skynet_abi::skynet_context;
-use skynet_abi::socket::{skynet_socket_sendbuffer, skynet_socket_sendbuffer_lowpriority};
+use skynet_abi::socket::skynet_socket_sendbuffer_lowpriority;
 use skynet_abi::socket_buffer::{SOCKET_BUFFER_MEMORY, socket_sendbuffer};
 
+use super::outbox::{Outbox, Socket};
 use super::parts::{self, Joined, Parts};
 use super::wire::{self, Address, Answer, Head, PART, Request};
 use super::{check_frame, check_payload, check_request, parts_of, push_address, push_message};
 use crate::block::{Block, allocate};
-use crate::core::context;
-use crate::library;
+use crate::core::{context, push_context};
+use crate::library::{self, Entry};
 use crate::object::{self, Object};
 use crate::strings::{check_bytes, push_bytes};
 
-const FUNCTIONS: [(&CStr, lua_CFunction); 2] = [(c"requests", requests), (c"responses", responses)];
+const FUNCTIONS: [Entry; 2] = [(c"requests", requests), (c"responses", responses)];
 
-/// These act for a service.
-const SENDING: [(&CStr, lua_CFunction); 2] = [(c"request", request), (c"respond", respond)];
+/// These act for a service, and share its outbox.
+const SENDING: [Entry; 4] = [
+    (c"request", request),
+    (c"respond", respond),
+    (c"flush", flush),
+    (c"together", together),
+];
 
 /// Opens `skynet.cluster.link`.
 ///
@@ -31,10 +36,18 @@ const SENDING: [(&CStr, lua_CFunction); 2] = [(c"request", request), (c"respond"
 /// Called by Lua.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn luaopen_skynet_cluster_link(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; four slots are used.
+    // SAFETY: called by Lua; seven slots are used.
     unsafe {
         library::push(L, &FUNCTIONS);
-        library::add_for_service(L, &SENDING);
+        push_context(L);
+        object::push::<Outbox>(L);
+        for (name, function) in SENDING {
+            lua_pushvalue(L, -2);
+            lua_pushvalue(L, -2);
+            lua_pushcclosure(L, function, 2);
+            lua_setfield(L, -4, name.as_ptr());
+        }
+        lua_settop(L, -3);
     }
     1
 }
@@ -53,13 +66,6 @@ impl parts::Storage for Block {
     }
 }
 
-/// A socket to send to, for a service.
-#[derive(Clone, Copy)]
-struct Socket {
-    service: *mut skynet_context,
-    id: c_int,
-}
-
 /// The socket in argument 1.
 ///
 /// # Safety
@@ -74,13 +80,23 @@ unsafe fn socket(L: *mut lua_State) -> Socket {
     }
 }
 
-/// Sends a frame, behind all that is not urgent or in front of it. Whether the socket
-/// takes it.
+/// The outbox of the running function's service.
+///
+/// # Safety
+/// The running function is one of [`SENDING`]. The reference is not used beside another
+/// one.
+unsafe fn outbox<'a>(L: *mut lua_State) -> &'a mut Outbox {
+    // SAFETY: luaopen has made the second upvalue, which is there as long as the
+    // function is; a Lua state runs on one thread.
+    unsafe { &mut *lua_touserdata(L, lua_upvalueindex(2)).cast() }
+}
+
+/// Sends a frame behind all that is urgent. Whether the socket takes it.
 ///
 /// # Safety
 /// Called from a C function of `L`, for the service of the socket; nothing on the
 /// caller's frames has a destructor.
-unsafe fn send(L: *mut lua_State, to: Socket, head: &Head, payload: &[u8], urgent: bool) -> bool {
+unsafe fn send(L: *mut lua_State, to: Socket, head: &Head, payload: &[u8]) -> bool {
     let head = head.bytes();
     let size = head.len() + payload.len();
     // SAFETY: the caller's promise; the block has room for both, and is the core's from
@@ -96,12 +112,7 @@ unsafe fn send(L: *mut lua_State, to: Socket, head: &Head, payload: &[u8], urgen
             buffer: block.cast(),
             sz: size,
         };
-        let failed = if urgent {
-            skynet_socket_sendbuffer(to.service, &mut data)
-        } else {
-            skynet_socket_sendbuffer_lowpriority(to.service, &mut data)
-        };
-        failed == 0
+        skynet_socket_sendbuffer_lowpriority(to.service, &mut data) == 0
     }
 }
 
@@ -119,9 +130,10 @@ unsafe fn send_long(
 ) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
-        send(L, to, begin, &[], false)
-            && parts_of(payload)
-                .all(|(part, last)| send(L, to, &head(part.len(), last), part, false))
+        // What was to go out before it does.
+        outbox(L).flush();
+        send(L, to, begin, &[])
+            && parts_of(payload).all(|(part, last)| send(L, to, &head(part.len(), last), part))
     }
 }
 
@@ -129,8 +141,8 @@ unsafe fn send_long(
 /// it a trace's tag, and frees the message. Whether the socket takes it, and the session
 /// of the next request.
 unsafe extern "C-unwind" fn request(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with the service as upvalue; two slots are used. The
-    // message is freed at the end of this function, and only there.
+    // SAFETY: called by Lua, with service and outbox as upvalues; two slots are used.
+    // The message is freed at the end of this function, and only there.
     unsafe {
         let to = socket(L);
         let push = lua_toboolean(L, 6) != 0;
@@ -145,7 +157,12 @@ unsafe extern "C-unwind" fn request(L: *mut lua_State) -> c_int {
         // Nothing may come between a tag and its request.
         let announced = tag.is_none_or(|tag| {
             let tag = &tag[..tag.len().min(PART)];
-            send(L, to, &wire::trace(tag.len()), tag, !long)
+            let head = wire::trace(tag.len());
+            if long {
+                send(L, to, &head, tag)
+            } else {
+                outbox(L).add(to, head.bytes(), tag)
+            }
         });
         let sent = announced
             && if long {
@@ -153,7 +170,7 @@ unsafe extern "C-unwind" fn request(L: *mut lua_State) -> c_int {
                     wire::part_of_request(session, size, last)
                 })
             } else {
-                send(L, to, &head, payload, true)
+                outbox(L).add(to, head.bytes(), payload)
             };
         skynet_free(request.payload);
         lua_pushboolean(L, sent.into());
@@ -192,9 +209,28 @@ unsafe extern "C-unwind" fn respond(L: *mut lua_State) -> c_int {
         } else {
             let payload = &payload[..payload.len().min(PART)];
             let head = wire::response(session, ok, payload.len());
-            send(L, to, &head, payload, true)
+            outbox(L).add(to, head.bytes(), payload)
         };
         lua_pushboolean(L, sent.into());
+    }
+    1
+}
+
+/// `flush()`: sends what waits to be sent with more.
+unsafe extern "C-unwind" fn flush(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua, with the outbox as upvalue.
+    unsafe { outbox(L).flush() };
+    0
+}
+
+/// `together()`: from now on short frames wait for more as long as messages wait for
+/// the service. Returns a value to be closed after each message, which sends them when
+/// none does.
+unsafe extern "C-unwind" fn together(L: *mut lua_State) -> c_int {
+    // SAFETY: called by Lua, with the outbox as upvalue; one slot is used.
+    unsafe {
+        outbox(L).waits = true;
+        lua_pushvalue(L, lua_upvalueindex(2));
     }
     1
 }

@@ -1,7 +1,7 @@
 //! Long payloads that come in parts, several at a time, each told by its session.
 //!
-//! Nobody is believed what they announce: memory is taken for what has come, up to a
-//! limit for all that is not complete.
+//! Nobody is believed what they announce: memory is taken when something comes, and not
+//! much more than for that, up to a limit for all that is not complete.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ pub trait Storage: Sized {
     fn append(&mut self, bytes: &[u8]);
 }
 
-/// What is taken at once for a payload at most. Bytes.
+/// What is taken for a payload with its first part at most. Bytes.
 const FIRST: usize = 0x10_0000;
 
 /// What keeping account of a payload counts as. Bytes.
@@ -53,8 +53,9 @@ struct Begun<M, S> {
     announced: usize,
     received: usize,
     room: usize,
-    /// None if more has come than was announced.
+    /// None before the first part, and when more has come than was announced.
     content: Option<S>,
+    /// Without its room.
     counted: usize,
 }
 
@@ -106,22 +107,21 @@ impl<M, S: Storage> Parts<M, S> {
             return Err(Fault::Twice(session));
         }
         let counted = ENTRY + extra;
-        self.count(counted)?;
         let announced = announced as usize;
-        let room = announced.min(FIRST);
-        let content = S::allocate(room).ok_or(Fault::OutOfMemory)?;
+        if announced.saturating_add(counted) > self.limit {
+            return Err(Fault::Limit(self.limit));
+        }
+        self.count(counted)?;
         self.begun.try_reserve(1).map_err(|_| Fault::OutOfMemory)?;
-        self.begun.insert(
-            session,
-            Begun {
-                meta,
-                announced,
-                received: 0,
-                room,
-                content: Some(content),
-                counted,
-            },
-        );
+        let begun = Begun {
+            meta,
+            announced,
+            received: 0,
+            room: 0,
+            content: None,
+            counted,
+        };
+        self.begun.insert(session, begun);
         Ok(())
     }
 
@@ -133,7 +133,8 @@ impl<M, S: Storage> Parts<M, S> {
         Ok(())
     }
 
-    /// Adds a part. Returns the payload if it was the last one.
+    /// Adds a part. Returns the payload if it was the last one. After a fault no more
+    /// can be added.
     pub fn add(
         &mut self,
         session: u32,
@@ -147,17 +148,18 @@ impl<M, S: Storage> Parts<M, S> {
         begun.received += part.len();
         if begun.received > begun.announced {
             begun.content = None;
-        }
-        if let Some(content) = &mut begun.content {
-            if begun.received > begun.room {
-                begun.room = (2 * begun.room).max(begun.received).min(begun.announced);
-                if !content.grow(begun.room) {
-                    return Err(Fault::OutOfMemory);
-                }
+        } else {
+            let before = begun.room;
+            if begun.received > before {
+                let room = (2 * before).max(FIRST).max(begun.received);
+                begun.room = room.min(begun.announced);
             }
-            content.append(part);
-            begun.counted += part.len();
-            self.count(part.len())?;
+            let more = begun.room - before;
+            if self.held + more > self.limit {
+                return Err(Fault::Limit(self.limit));
+            }
+            self.held += more;
+            begun.append(part).ok_or(Fault::OutOfMemory)?;
         }
         if !last {
             return Ok(None);
@@ -165,11 +167,27 @@ impl<M, S: Storage> Parts<M, S> {
         let Some(begun) = self.begun.remove(&session) else {
             return Ok(None);
         };
-        self.held -= begun.counted;
+        self.held -= begun.counted + begun.room;
         Ok(Some(Joined {
             meta: begun.meta,
             size: begun.announced,
             content: begun.content.filter(|_| begun.received == begun.announced),
         }))
+    }
+}
+
+impl<M, S: Storage> Begun<M, S> {
+    /// Adds a part to the content, which has this room from here on. None if memory is
+    /// out.
+    fn append(&mut self, part: &[u8]) -> Option<()> {
+        let content = match &mut self.content {
+            Some(content) => content,
+            nothing => nothing.insert(S::allocate(self.room)?),
+        };
+        if !content.grow(self.room) {
+            return None;
+        }
+        content.append(part);
+        Some(())
     }
 }

@@ -2,8 +2,16 @@
 #![forbid(unsafe_code)]
 
 use super::names::GlobalName;
-use super::network::Side;
 use core::ffi::c_int;
+
+/// Who connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This node: the other one is still to say its number.
+    Connects,
+    /// The other one: the slave has read its number.
+    Accepts,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command<'a> {

@@ -1,5 +1,6 @@
 //! The links to other nodes, and what waits for one.
 
+use super::command::Side;
 use super::frame::{Broken, Frames};
 use super::outbox::Outbox;
 use super::parcel::{Parcel, is_answer, is_internal};
@@ -25,15 +26,6 @@ enum Link {
     Open(c_int, Frames),
     /// It was there, or will not come. A number is not used twice.
     Down,
-}
-
-/// Who connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// This node: the other one is still to say its number.
-    Connects,
-    /// The other one: the slave has read its number.
-    Accepts,
 }
 
 pub struct Network {

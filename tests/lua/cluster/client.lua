@@ -236,6 +236,14 @@ function test.listening()
     equal(math.type(port), "integer")
     fails(cluster.open, "unknown")
     local socket = require "skynet.socket"
+    -- Room for one.
+    local _, narrow = cluster.open(0, 2)
+    local one = socket.open("127.0.0.1", narrow)
+    local two = socket.open("127.0.0.1", narrow)
+    equal(socket.read(two), false)
+    equal(socket.disconnected(one), false)
+    socket.close(one)
+    socket.close(two)
     local ok, id, _, free = pcall(socket.listen, "::1", 0)
     if not ok then
         print_line "no IPv6 here"
