@@ -235,6 +235,41 @@ function test.moves()
     equal(pcall(cluster.reload, { wrong = 1 }), false)
 end
 
+--- A node that does not answer at all is left for the address where it does.
+function test.silence()
+    local silent = skynet.getenv "silent"
+    if not silent then
+        return
+    end
+    cluster.reload { silent = silent }
+    local answers = 0
+    for _ = 1, 3 do
+        skynet.fork(function()
+            equal(cluster.call("silent", "@echo", "echo", "heard"), "heard")
+            answers = answers + 1
+        end)
+    end
+    skynet.sleep(LATER)
+    equal(answers, 0)
+    local moved = skynet.now()
+    cluster.reload { silent = first }
+    while answers < 3 do
+        assert(skynet.now() - moved < 500, "it takes too long")
+        skynet.sleep(1)
+    end
+end
+
+--- What the config's file says, and says again.
+function test.file()
+    if skynet.getenv "cluster" then
+        equal(cluster.call("filed", "@echo", "echo", "once"), "once")
+        cluster.reload { filed = false }
+        fails(cluster.call, "filed", "@echo", "echo")
+        cluster.reload()
+        equal(cluster.call("filed", "@echo", "echo", "twice"), "twice")
+    end
+end
+
 --- In both directions, each on its own connection.
 function test.back()
     cluster.register "here"
