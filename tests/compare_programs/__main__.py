@@ -33,6 +33,8 @@ def arguments():
         parser.add_argument(f"--{side}-tree", type=Path, metavar="DIR",
                             help="its lualib, service, luaclib and cservice; without it the "
                                  "executable has to carry them")
+        parser.add_argument(f"--{side}-config", action="append", default=[], metavar="LINE",
+                            help="a further line of its nodes' config; may be repeated")
     parser.add_argument("--lua", type=Path, help="Lua interpreter for clients; by default an executable without a tree "
                              "runs them itself, as EXE lua PROGRAM")
     parser.add_argument("--client-tree", type=Path, metavar="DIR",

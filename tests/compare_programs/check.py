@@ -39,7 +39,7 @@ def check(program, options, number):
     try:
         for name in ("left", "right"):
             side = Side(name, getattr(options, name), getattr(options, f"{name}_tree"),
-                        options.programs)
+                        options.programs, getattr(options, f"{name}_config"))
             run = Run(program, side, root / f"{name}-{number}", masks, _clients(side, options),
                       options.seconds)
             run.go()

@@ -27,10 +27,11 @@ _TREE_PARTS = ("lualib", "service", "luaclib", "cservice")
 
 class Side:
     """`tree` is None for an executable that carries all it needs. `programs` is the
-    directory with examples/ and test/."""
+    directory with examples/ and test/. `lines` are added to each config."""
 
-    def __init__(self, name, executable, tree, programs):
+    def __init__(self, name, executable, tree, programs, lines=()):
         self.name = name
+        self.lines = lines
         self.executable = Path(executable).resolve()
         self.tree = Path(tree).resolve() if tree else None
         self.programs = Path(programs).resolve()
@@ -63,8 +64,8 @@ class Side:
         if not raw_print:
             config["preload"] = "./compare/compare_print.lua"
         config |= keys
-        return "".join(f"{key} = {_lua(value)}\n" for key, value in config.items()
-                       if value is not False)
+        settings = [f"{key} = {_lua(value)}" for key, value in config.items() if value is not False]
+        return "\n".join([*settings, *self.lines, ""])
 
 
 def _lua(value):
