@@ -61,10 +61,9 @@ local PTYPE_LUA <const> = 10
 ---@field uniqtask fun(): table<string, string>
 ---@field killthread fun(thread: thread|integer|string): thread|nil
 ---@field trace_timeout fun(on: boolean)
----@field trace fun(info?: string)  these four: see skynet.tracing
+---@field trace fun(info?: string)  these three: see skynet.tracing
 ---@field tracecall fun(tag: string, addr: integer|string, typename: string|integer, ...: any): lightuserdata, integer
 ---@field traceproto fun(typename: string|integer, flag: boolean|nil)
----@field tracetag fun(): string|false|nil
 ---@field dispatch_unknown_request fun(handler: function): function  these two: see skynet.unknown
 ---@field dispatch_unknown_response fun(handler: function): function
 local skynet = {
@@ -629,6 +628,12 @@ function skynet.context()
     return task.session or nil, task.source or nil
 end
 
+--- The trace tag of the running task: nil: not traced, false: never to be traced.
+---@return string|false|nil
+function skynet.tracetag()
+    return current.tag
+end
+
 --- The answer will come by other means, or never: no complaint when the handler returns.
 function skynet.ignoreret()
     current.session = false
@@ -913,7 +918,7 @@ for file, names in pairs {
     ["skynet.node"] = "starttime time setenv endless mqlen stat memlimit uniqueservice queryservice term",
     ["skynet.request"] = "request",
     ["skynet.tasks"] = "task uniqtask killthread trace_timeout",
-    ["skynet.tracing"] = "trace tracecall traceproto tracetag",
+    ["skynet.tracing"] = "trace tracecall traceproto",
     ["skynet.unknown"] = "dispatch_unknown_request dispatch_unknown_response",
 } do
     for name in names:gmatch "%S+" do

@@ -1,13 +1,13 @@
-//! The harness that compares the logs of two skynets: its own tests, with this
+//! The harnesses that compare the logs of two skynets: their own tests, with this
 //! executable on both sides.
 
 use std::process::{Command, Stdio};
 
-/// The oldest Python whose standard library reads the harness's list of programs.
+/// The oldest Python whose standard library reads the harnesses' lists of programs.
 const ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
 
-#[test]
-fn harness() {
+/// Runs a directory's own tests.
+fn own_tests(directory: &str) {
     let python = Command::new("python3")
         .args(["-c", ENOUGH])
         .stdout(Stdio::null())
@@ -17,17 +17,20 @@ fn harness() {
         return;
     }
     let status = Command::new("python3")
-        .args([
-            "-B",
-            "-m",
-            "unittest",
-            "discover",
-            "-s",
-            "tests/compare_programs",
-        ])
+        .args(["-B", "-m", "unittest", "discover", "-s", directory])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("SKYNET", env!("CARGO_BIN_EXE_skynet"))
         .status()
         .expect("python3 was there a moment ago");
-    assert!(status.success(), "the harness's tests fail, see above");
+    assert!(status.success(), "the tests of {directory} fail, see above");
+}
+
+#[test]
+fn programs() {
+    own_tests("tests/compare_programs");
+}
+
+#[test]
+fn networks() {
+    own_tests("tests/mixed_network");
 }

@@ -38,6 +38,14 @@ function bench.ready(port, request)
     skynet.wait()
 end
 
+--- Tells the script that the node that is measured can be started. Does not return:
+--- the script ends this one.
+function bench.peer_ready()
+    io.stdout:write "BENCH-READY\n"
+    io.stdout:flush()
+    skynet.wait()
+end
+
 --- Runs `body` as the node's start service and ends the node after it. An
 --- error is printed as a failure, so that the script does not wait in vain.
 ---@param body fun()

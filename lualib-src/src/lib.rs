@@ -31,13 +31,17 @@
 // `L` is the name of a Lua state wherever the Lua API is used.
 #![allow(non_snake_case)]
 
+mod block;
 mod bson;
 mod callback;
 mod client;
+mod cluster;
 mod command;
 mod core;
 mod crypt;
+mod datasheet;
 mod debugchannel;
+mod json;
 mod library;
 mod ltls;
 mod md5;
@@ -48,8 +52,11 @@ mod netpack;
 mod object;
 mod send;
 mod seri;
+mod sharedata;
+mod sharetable;
 mod socketdriver;
 mod sproto;
+mod stm;
 mod strings;
 mod trace;
 
@@ -77,7 +84,10 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.multicast.core",
         multicast::luaopen_skynet_multicast_core,
     ),
+    (c"skynet.cluster.core", cluster::luaopen_skynet_cluster_core),
+    (c"skynet.cluster.link", cluster::luaopen_skynet_cluster_link),
     (c"bson", bson::luaopen_bson),
+    (c"skynet.json", json::luaopen_skynet_json),
     (c"ltls.c", ltls::luaopen_ltls_c),
     (c"ltls.init.c", ltls::luaopen_ltls_init_c),
     (c"skynet.mongo.driver", mongo::luaopen_skynet_mongo_driver),
@@ -85,5 +95,18 @@ pub static MODULES: &[(&CStr, lua_CFunction)] = &[
         c"skynet.socketdriver",
         socketdriver::luaopen_skynet_socketdriver,
     ),
+    (
+        c"skynet.datasheet.core",
+        datasheet::luaopen_skynet_datasheet_core,
+    ),
+    (
+        c"skynet.sharedata.core",
+        sharedata::luaopen_skynet_sharedata_core,
+    ),
+    (
+        c"skynet.sharetable.core",
+        sharetable::luaopen_skynet_sharetable_core,
+    ),
+    (c"skynet.stm", stm::luaopen_skynet_stm),
     (c"sproto.core", sproto::luaopen_sproto_core),
 ];

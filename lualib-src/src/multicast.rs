@@ -1,260 +1,41 @@
 //! `skynet.multicast.core`: one payload that all subscribers of a channel share.
 //!
-//! A payload travels as a *pointer to a package* in a block of its own, which
-//! `pack` makes, and which is a message for the service that publishes. There
-//! `bind` takes the block, says how many will read, and returns the package's
-//! address; copies of that, eight bytes each, are the messages to the subscribers.
-//! Each of them `unpack`s and then `close`s its copy, and the last one frees the
-//! package and its payload.
+//! There are two ways to share it.
 //!
-//! As in the reference, addresses are light userdata: a program that makes them up,
-//! or uses them after `close`, is on its own. Those that are none raise an error.
+//! * [`delivery`] is what this project's `skynet.multicast` and `multicastd` stand
+//!   on. A publisher *deposits* its payload and sends multicastd the ticket;
+//!   multicastd publishes it to the channel's *group*: the package goes into each
+//!   subscriber's *inbox*, and an empty message tells the subscriber to take it out.
+//!   Whoever ends before its turn gives up what it has: a publisher that gets no
+//!   answer withdraws its deposit, multicastd's end frees all deposits, and a
+//!   subscriber's inbox ends with its Lua state. A package is counted by those who
+//!   have it, and the last of them frees the payload.
+//! * [`carrier`] is the reference's interface, for the reference's Lua files: the
+//!   messages are pointers, which are lost with a message that is not handled.
 
-use std::ffi::{CStr, c_int, c_void};
-use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+mod carrier;
+mod delivery;
+mod exchange;
+mod payload;
+
+use std::ffi::c_int;
 
 use mlua_sys::*;
-use skynet_abi::malloc::{skynet_free, skynet_malloc};
 
 use crate::library;
-
-const FUNCTIONS: [(&CStr, lua_CFunction); 7] = [
-    (c"pack", pack),
-    (c"unpack", unpack),
-    (c"bind", bind),
-    (c"close", close),
-    (c"remote", remote),
-    (c"packremote", packremote),
-    (c"nextid", nextid),
-];
-
-/// The distance between the ids of a node's channels: the lowest byte is the node.
-const NODES: u32 = 256;
-
-/// Ids stay below this bit.
-const ID_MASK: u32 = 0x7fff_ffff;
-
-/// A payload and how many will still read it. It is a block of the malloc family,
-/// and so is the payload.
-struct Package {
-    references: AtomicI32,
-    size: u32,
-    data: *mut c_void,
-}
 
 /// Opens `skynet.multicast.core`.
 ///
 /// # Safety
-/// Called by Lua.
+/// Called by Lua, in a state whose registry holds the service as light userdata
+/// under `skynet_context`; without it a Lua error is raised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn luaopen_skynet_multicast_core(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; two slots are used.
-    unsafe { library::push(L, &FUNCTIONS) };
-    1
-}
-
-/// A block of the malloc family; a Lua error if there is no memory.
-///
-/// # Safety
-/// Called from a C function of `L`; nothing on the caller's frames has a destructor.
-unsafe fn allocate(L: *mut lua_State, size: usize) -> *mut c_void {
-    // SAFETY: the caller's promise; malloc takes any size.
+    // SAFETY: called by Lua; at most four slots are used.
     unsafe {
-        let block = skynet_malloc(size.max(1));
-        if block.is_null() {
-            luaL_error(L, c"not enough memory".as_ptr());
-        }
-        block
-    }
-}
-
-/// The size in the second argument; a Lua error if it needs more than 32 bits.
-///
-/// # Safety
-/// As [`allocate`].
-unsafe fn check_size(L: *mut lua_State) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match u32::try_from(luaL_checkinteger(L, 2)) {
-            Ok(size) => size,
-            Err(_) => luaL_error(L, c"Size should be 32bit integer".as_ptr()) as u32,
-        }
-    }
-}
-
-/// The address in the first argument; a Lua error if there is none.
-///
-/// # Safety
-/// As [`allocate`].
-unsafe fn check_address<T>(L: *mut lua_State) -> *mut T {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let address = lua_touserdata(L, 1);
-        if address.is_null() {
-            luaL_argerror(L, 1, c"an address expected".as_ptr());
-        }
-        address.cast()
-    }
-}
-
-/// Makes a package of a payload, which it owns from here on, and pushes the message
-/// that carries it: address and size. `data` is freed if there is no memory.
-///
-/// # Safety
-/// As [`allocate`]; `data` is a block of the malloc family, or null, and the
-/// caller's.
-unsafe fn push_package(L: *mut lua_State, data: *mut c_void, size: u32) -> c_int {
-    // SAFETY: the caller's promise; free takes null, and what malloc gives is aligned
-    // for these types.
-    unsafe {
-        let package: *mut Package = skynet_malloc(size_of::<Package>()).cast();
-        let carrier: *mut *mut Package = skynet_malloc(size_of::<*mut Package>()).cast();
-        if package.is_null() || carrier.is_null() {
-            skynet_free(package.cast());
-            skynet_free(carrier.cast());
-            skynet_free(data);
-            return luaL_error(L, c"not enough memory".as_ptr());
-        }
-        package.write(Package {
-            references: AtomicI32::new(0),
-            size,
-            data,
-        });
-        carrier.write(package);
-        lua_pushlightuserdata(L, carrier.cast());
-        lua_pushinteger(L, size_of::<*mut Package>() as lua_Integer);
-    }
-    2
-}
-
-/// `pack(data, size)`: a message with the payload, a block that the package owns from
-/// here on.
-unsafe extern "C-unwind" fn pack(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a block that is given away; two slots are used. A
-    // payload of nothing may be null.
-    unsafe {
-        let size = check_size(L);
-        let data = if size == 0 {
-            lua_touserdata(L, 1)
-        } else {
-            check_address(L)
-        };
-        push_package(L, data, size)
-    }
-}
-
-/// `packremote(data, size)`: the same, with a copy of the payload.
-unsafe extern "C-unwind" fn packremote(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with an address of size readable bytes; the new block
-    // has as many. Two slots are used.
-    unsafe {
-        let size = check_size(L);
-        let copy = allocate(L, size as usize);
-        if size > 0 {
-            let data: *const u8 = lua_touserdata(L, 1).cast();
-            if data.is_null() {
-                skynet_free(copy);
-                return luaL_argerror(L, 1, c"an address expected".as_ptr());
-            }
-            ptr::copy_nonoverlapping(data, copy.cast(), size as usize);
-        }
-        push_package(L, copy, size)
-    }
-}
-
-/// `unpack(msg, size)`: the package that the message carries, and its payload:
-/// address and size. Nothing is freed.
-unsafe extern "C-unwind" fn unpack(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a message that pack or bind made, whose package
-    // lives; three slots are used.
-    unsafe {
-        let carrier: *const *mut Package = check_address(L);
-        let size = luaL_checkinteger(L, 2);
-        if size != size_of::<*mut Package>() as lua_Integer {
-            return luaL_error(L, c"Invalid multicast package size %I".as_ptr(), size);
-        }
-        // A copy of the message need not be aligned.
-        let package = carrier.read_unaligned();
-        if package.is_null() {
-            return luaL_argerror(L, 1, c"no multicast package".as_ptr());
-        }
-        lua_pushlightuserdata(L, package.cast());
-        lua_pushlightuserdata(L, (*package).data);
-        lua_pushinteger(L, (*package).size.into());
-    }
-    3
-}
-
-/// `bind(msg, count)`: frees the message that [`pack`] made, and returns its package,
-/// which `count` subscribers will close.
-unsafe extern "C-unwind" fn bind(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a message that pack made; one slot is used. Nobody
-    // else knows the package before it is bound, so no ordering is needed.
-    unsafe {
-        let carrier: *mut *mut Package = check_address(L);
-        let count = luaL_checkinteger(L, 2);
-        let Ok(count) = i32::try_from(count) else {
-            return luaL_argerror(L, 2, c"a 32-bit count expected".as_ptr());
-        };
-        let package = *carrier;
-        if (*package).references.load(Ordering::Relaxed) != 0 {
-            let text = c"Can't bind a multicast package more than once";
-            return luaL_error(L, text.as_ptr());
-        }
-        (*package).references.store(count, Ordering::Relaxed);
-        lua_pushlightuserdata(L, package.cast());
-        skynet_free(carrier.cast());
-    }
-    1
-}
-
-/// `close(package)`: this reader is done; the last one frees it.
-unsafe extern "C-unwind" fn close(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a package that lives. What other readers did to it
-    // happens before the last one frees it: AcqRel on both sides.
-    unsafe {
-        let package: *mut Package = check_address(L);
-        let left = (*package)
-            .references
-            .fetch_sub(1, Ordering::AcqRel)
-            .wrapping_sub(1);
-        if left > 0 {
-            return 0;
-        }
-        skynet_free((*package).data);
-        skynet_free(package.cast());
-        if left < 0 {
-            let text = c"Invalid multicast package reference %d";
-            return luaL_error(L, text.as_ptr(), left);
-        }
-    }
-    0
-}
-
-/// `remote(msg)`: takes a message of [`pack`] apart for another node: the payload,
-/// now the caller's, and its size.
-unsafe extern "C-unwind" fn remote(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua, with a message that pack made and that is given up; two
-    // slots are used.
-    unsafe {
-        let carrier: *mut *mut Package = check_address(L);
-        let package = *carrier;
-        lua_pushlightuserdata(L, (*package).data);
-        lua_pushinteger(L, (*package).size.into());
-        skynet_free(package.cast());
-        skynet_free(carrier.cast());
-    }
-    2
-}
-
-/// `nextid(id)`: the id of the same node's next channel. They begin anew after the
-/// last one below 2^31.
-unsafe extern "C-unwind" fn nextid(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; one slot is used.
-    unsafe {
-        let id = luaL_checkinteger(L, 1) as u32;
-        lua_pushinteger(L, (id.wrapping_add(NODES) & ID_MASK).into());
+        library::push(L, &carrier::FUNCTIONS);
+        library::add(L, &delivery::FUNCTIONS);
+        library::add_for_service(L, &delivery::SERVICE_FUNCTIONS);
     }
     1
 }

@@ -9,8 +9,7 @@
 
 mod frames;
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr::NonNull;
+use std::ffi::{CStr, c_char, c_int};
 
 use mlua_sys::*;
 use skynet_abi::malloc::{skynet_free, skynet_malloc};
@@ -20,6 +19,7 @@ use skynet_abi::socket::{
     skynet_socket_message,
 };
 
+use crate::block::Block;
 use crate::library;
 use crate::object::{self, Object};
 use frames::{Frame, Frames, OutOfMemory, Read, Storage};
@@ -64,52 +64,13 @@ pub unsafe extern "C-unwind" fn luaopen_skynet_netpack(L: *mut lua_State) -> c_i
     1
 }
 
-/// A block of the malloc family, freed with this value.
-struct Block {
-    start: NonNull<u8>,
-    filled: usize,
-    capacity: usize,
-}
-
-impl Block {
-    /// Gives the block away; its new owner frees it with `skynet_free`.
-    fn into_raw(self) -> *mut c_void {
-        let start = self.start.as_ptr().cast();
-        std::mem::forget(self);
-        start
-    }
-}
-
 impl Storage for Block {
     fn allocate(size: usize) -> Option<Self> {
-        // SAFETY: malloc takes any size. A frame without content is a block as
-        // well, so that every frame is freed in one way.
-        let start = unsafe { skynet_malloc(size.max(1)) };
-        Some(Self {
-            start: NonNull::new(start)?.cast(),
-            filled: 0,
-            capacity: size,
-        })
+        Block::new(size)
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let count = bytes.len().min(self.capacity - self.filled);
-        // SAFETY: there is room for capacity bytes, of which filled are taken,
-        // and nobody else has the block.
-        unsafe {
-            self.start
-                .as_ptr()
-                .add(self.filled)
-                .copy_from_nonoverlapping(bytes.as_ptr(), count);
-        }
-        self.filled += count;
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: allocate got it from skynet_malloc, and it was not given away.
-        unsafe { skynet_free(self.start.as_ptr().cast()) }
+        Block::append(self, bytes);
     }
 }
 

@@ -14,6 +14,10 @@ pub(crate) trait Object: Default {
     const NAME: &'static CStr;
     /// What `object:method()` finds.
     const METHODS: &'static [Entry] = &[];
+    /// What Lua itself finds, beside `__gc` and `__index`.
+    const METAMETHODS: &'static [Entry] = &[];
+    /// How many Lua values each object keeps.
+    const USER_VALUES: c_int = 0;
 }
 
 /// Pushes an empty object. Four slots are used. The pointer is valid as long as
@@ -32,13 +36,14 @@ pub(crate) unsafe fn push<T: Object>(L: *mut lua_State) -> *mut T {
         if luaL_newmetatable(L, T::NAME.as_ptr()) != 0 {
             lua_pushcclosure(L, collect::<T>, 0);
             lua_setfield(L, -2, c"__gc".as_ptr());
+            library::add(L, T::METAMETHODS);
             if !T::METHODS.is_empty() {
                 lua_createtable(L, 0, T::METHODS.len() as c_int);
                 library::add(L, T::METHODS);
                 lua_setfield(L, -2, c"__index".as_ptr());
             }
         }
-        let object = lua_newuserdatauv(L, size_of::<T>(), 0).cast::<T>();
+        let object = lua_newuserdatauv(L, size_of::<T>(), T::USER_VALUES).cast::<T>();
         object.write(T::default());
         lua_rotate(L, -2, 1);
         lua_setmetatable(L, -2);
@@ -61,8 +66,11 @@ pub(crate) unsafe fn test<'a, T: Object>(L: *mut lua_State, arg: c_int) -> Optio
     }
 }
 
-/// The finaliser.
-unsafe extern "C-unwind" fn collect<T: Object>(L: *mut lua_State) -> c_int {
+/// The finaliser; also a `__close`, for objects that may be dropped early.
+///
+/// # Safety
+/// Called by Lua.
+pub(crate) unsafe extern "C-unwind" fn collect<T: Object>(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua; the reference is used for this statement only.
     unsafe {
         if let Some(object) = test::<T>(L, 1) {

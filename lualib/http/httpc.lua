@@ -81,6 +81,7 @@ local tls_context
 ---@field address http.httpc.address
 ---@field ended boolean?  the timeout does not concern it any more
 ---@field end_tls function?
+---@field close fun(self: http.httpc.connection)?  of a connection that the caller closes
 
 local function close(connection)
     connection.ended = true
@@ -122,9 +123,9 @@ local function resolve(host)
 end
 
 ---@return http.httpc.connection
-local function connect(text)
+local function connect(text, timeout)
     local address = parse_address(text)
-    local timeout = M.timeout
+    timeout = timeout or M.timeout
     local host = resolves and address.name and resolve(address.name) or address.host
     local id = helper.connect(host, address.port, timeout)
     local connection = {
@@ -162,10 +163,11 @@ end
 ---@param recvheader table?  gets the response's headers, by names in lower case
 ---@param header table<string, any>?  the request's headers
 ---@param content (string|fun(): string?)?  the request's body; a function gives it piece by piece
+---@param timeout integer?  for this request, instead of the module's
 ---@return integer code
 ---@return string body
-function M.request(method, host, url, recvheader, header, content)
-    local connection = connect(host)
+function M.request(method, host, url, recvheader, header, content, timeout)
+    local connection = connect(host, timeout)
     local code, held, received = ask(connection, method, url, recvheader, header, content)
     local body = ""
     if method ~= "HEAD" then
@@ -193,9 +195,10 @@ end
 ---@param recvheader table?
 ---@param header table?
 ---@param content (string|fun(): string?)?
+---@param timeout integer?  as for `request`; the body may take longer
 ---@return http.stream stream  closes the connection at its end
-function M.request_stream(method, host, url, recvheader, header, content)
-    local connection = connect(host)
+function M.request_stream(method, host, url, recvheader, header, content, timeout)
+    local connection = connect(host, timeout)
     local code, held, received = ask(connection, method, url, recvheader, header, content)
     local stream = settle(connection, pcall(internal.response_stream, connection, code, held, received))
     -- The body may take as long as it takes.
@@ -204,6 +207,17 @@ function M.request_stream(method, host, url, recvheader, header, content)
         close(connection)
     end
     return stream
+end
+
+--- Connects to a server, for requests that the caller writes.
+---@param host string  as for `request`
+---@param timeout integer?  for connecting, instead of the module's
+---@return http.httpc.connection connection  to be closed by `connection:close()`
+function M.connection(host, timeout)
+    local connection = connect(host, timeout)
+    connection.ended = true
+    connection.close = close
+    return connection
 end
 
 --- Gets a resource.

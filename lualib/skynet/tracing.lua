@@ -45,12 +45,6 @@ return function(skynet, kernel)
         p.trace = flag
     end
 
-    --- The trace tag of the running task: nil: not traced, false: never to be traced.
-    ---@return string|false|nil
-    function part.tracetag()
-        return kernel.current().tag
-    end
-
     -- The tag of `source`'s next request arrived.
     function part.announce(source, tag)
         announced[source] = tag

@@ -12,6 +12,7 @@
 //! `release` when nobody refers to the service any more. `signal` may come from
 //! any thread at any moment in between.
 
+mod block;
 mod context;
 pub mod gate;
 pub mod harbor;

@@ -34,7 +34,7 @@ def arguments():
                             help="its lualib, service, luaclib and cservice; without it the "
                                  "executable has to carry them")
         parser.add_argument(f"--{side}-config", action="append", default=[], metavar="LINE",
-                            help="a further line of its nodes' config; may be repeated")
+                            help="a further line of its nodes' configs; may be repeated")
     parser.add_argument("--lua", type=Path, help="Lua interpreter for clients; by default an executable without a tree "
                              "runs them itself, as EXE lua PROGRAM")
     parser.add_argument("--client-tree", type=Path, metavar="DIR",
@@ -50,18 +50,10 @@ def arguments():
     return parser.parse_args()
 
 
-def chosen(programs, names):
-    known = {program.name for program in programs}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise catalogue.BadCatalogue(f"not in the catalogue: {', '.join(unknown)}")
-    return [program for program in programs if not names or program.name in names]
-
-
 def main():
     options = arguments()
     try:
-        programs = chosen(catalogue.load(options.catalogue), options.names)
+        programs = catalogue.chosen(catalogue.load(options.catalogue), options.names)
         if options.jobs > 1 and not namespace.possible():
             raise catalogue.BadCatalogue("more than one job needs root and the ip command")
         for path in (options.left, options.right):

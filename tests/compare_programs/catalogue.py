@@ -75,6 +75,15 @@ def load(path):
     return programs
 
 
+def chosen(programs, names):
+    """The programs of these names, or all when there is none. Raises BadCatalogue."""
+    known = {program.name for program in programs}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadCatalogue(f"not in the catalogue: {', '.join(unknown)}")
+    return [program for program in programs if not names or program.name in names]
+
+
 def _program(table):
     name = table.get("name")
     if not name:

@@ -57,12 +57,21 @@ class Run:
             # The nodes are ended in order all the same: that is compared too.
             self.failures.append(str(error))
 
+    def side_of(self, name):
+        """The side that a node is on."""
+        return self.side
+
+    def keys(self, name):
+        """A node's own keys of the config."""
+        return self.program.nodes[name].config
+
     def _start_node(self, name):
         spec = self.program.nodes[name]
         directory = self.directory / name
-        self.side.lay_out(directory)
-        config = self.side.config(spec.start, spec.config, spec.direct, spec.raw_print)
-        node = Node(name, self.side.executable, config, directory, self.masks)
+        side = self.side_of(name)
+        side.lay_out(directory)
+        config = side.config(spec.start, self.keys(name), spec.direct, spec.raw_print)
+        node = Node(name, side.executable, config, directory, self.masks)
         self.parties[name] = node
         if not spec.direct:
             node.await_line(r"LAUNCH snlua compare_end", 1, self.seconds)

@@ -27,14 +27,14 @@ _TREE_PARTS = ("lualib", "service", "luaclib", "cservice")
 
 class Side:
     """`tree` is None for an executable that carries all it needs. `programs` is the
-    directory with examples/ and test/. `lines` are added to each config."""
+    directory with examples/ and test/. `lines` end the config of each node."""
 
     def __init__(self, name, executable, tree, programs, lines=()):
         self.name = name
-        self.lines = lines
         self.executable = Path(executable).resolve()
         self.tree = Path(tree).resolve() if tree else None
         self.programs = Path(programs).resolve()
+        self.lines = list(lines)
 
     def lay_out(self, directory):
         """Makes a node's current directory. It looks like the reference's own, so
@@ -64,8 +64,8 @@ class Side:
         if not raw_print:
             config["preload"] = "./compare/compare_print.lua"
         config |= keys
-        settings = [f"{key} = {_lua(value)}" for key, value in config.items() if value is not False]
-        return "\n".join([*settings, *self.lines, ""])
+        keys = [f"{key} = {_lua(value)}" for key, value in config.items() if value is not False]
+        return "".join(f"{line}\n" for line in keys + self.lines)
 
 
 def _lua(value):

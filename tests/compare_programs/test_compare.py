@@ -209,7 +209,10 @@ class SideTest(unittest.TestCase):
             self.assertIn(line + "\n", config)
         self.assertNotIn("snax", config)
         self.assertNotIn("lua_path", config)
-        self.assertIn("lua_path", Side("left", "/bin/true", "/", "/").config("a", {}, True, True))
+        tree = Side("left", "/bin/true", "/", "/", ['builtin = "off"'])
+        config = tree.config("a", {}, True, True)
+        self.assertIn("lua_path", config)
+        self.assertTrue(config.endswith('\nbuiltin = "off"\n'))
 
 
 class StandInTest(unittest.TestCase):

@@ -2,6 +2,8 @@
 
 local skynet = require "skynet.manager"
 require "skynet.queue"
+-- skynet.datasheet waits for a builder.
+require "skynet.datasheet.builder"
 
 local expected = {
     ["skynet"] = {
@@ -113,6 +115,41 @@ local expected = {
     },
     ["skynet.multicast.core"] = {
         ["function"] = "bind close nextid pack packremote remote unpack",
+    },
+    ["skynet.stm"] = {
+        ["function"] = "copy new newcopy",
+    },
+    ["skynet.sharemap"] = {
+        ["function"] = "commit copy reader register update writer",
+    },
+    ["skynet.sharedata"] = {
+        ["function"] = "deepcopy delete flush new query update",
+    },
+    ["skynet.sharedata.corelib"] = {
+        ["function"] = "box copy flush next update",
+        ["table"] = "host",
+    },
+    ["skynet.sharedata.core"] = {
+        ["function"] = "box decref delete getref hashlen incref index isdirty len markdirty needupdate new nextkey " ..
+            "update",
+    },
+    ["skynet.datasheet.builder"] = {
+        ["function"] = "compile new update",
+    },
+    ["skynet.datasheet"] = {
+        ["function"] = "query",
+    },
+    ["skynet.datasheet.core"] = {
+        ["function"] = "new stringpointer update",
+    },
+    ["skynet.datasheet.dump"] = {
+        ["function"] = "diff dump undump",
+    },
+    ["skynet.sharetable"] = {
+        ["function"] = "loadfile loadstring loadtable query queryall update",
+    },
+    ["skynet.sharetable.core"] = {
+        ["function"] = "clone is_sharedtable matrix stackvalues",
     },
     ["skynet.remotedebug"] = {
         ["function"] = "start",

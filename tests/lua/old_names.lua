@@ -5,7 +5,8 @@ local print = require "print_line"
 
 skynet.start(function()
     local wrong = {}
-    local names = "crypt datacenter dns memory mqueue netpack profile redis snax socket socketchannel socketdriver"
+    local names = "cluster crypt datacenter dns memory mqueue multicast netpack profile redis sharedata sharemap snax " ..
+        "socket socketchannel socketdriver stm"
     for name in names:gmatch "%S+" do
         local today = name == "redis" and "skynet.db.redis" or "skynet." .. name
         local ok, module = pcall(require, name)

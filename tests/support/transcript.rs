@@ -127,6 +127,13 @@ fn masked_line(line: &str) -> String {
             let unit = |c: char| c == 's' || c == 'K' || c == 'M';
             masked.push('#');
             masked.extend(part.chars().last().filter(|&c| unit(c)));
+            // Lua writes small numbers as 9.8e-05.
+            if part.ends_with('e')
+                && let Some(exponent) = next.strip_prefix('-')
+            {
+                rest = exponent.trim_start_matches(|c: char| c.is_ascii_digit());
+                continue;
+            }
         } else {
             masked.push_str(part);
         }

@@ -12,11 +12,11 @@
 mod frames;
 mod words;
 
+use crate::block::Block;
 use crate::context::Context;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::slice;
 use frames::{Broken, Frames, Header};
-use skynet_abi::malloc::skynet_free;
 use skynet_abi::socket::{
     SKYNET_SOCKET_TYPE_ACCEPT, SKYNET_SOCKET_TYPE_CLOSE, SKYNET_SOCKET_TYPE_CONNECT,
     SKYNET_SOCKET_TYPE_DATA, SKYNET_SOCKET_TYPE_ERROR, SKYNET_SOCKET_TYPE_WARNING,
@@ -145,30 +145,6 @@ impl Post {
     }
 }
 
-/// A block of data from a socket, freed with this value.
-struct Block {
-    start: *mut c_char,
-    size: usize,
-}
-
-impl Block {
-    fn bytes(&self) -> &[u8] {
-        if self.start.is_null() {
-            return &[];
-        }
-        // SAFETY: the core says how many bytes there are, and gave them to us.
-        unsafe { slice::from_raw_parts(self.start.cast(), self.size) }
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: the block came from the core with its message and is ours; a
-        // null pointer may be freed too.
-        unsafe { skynet_free(self.start.cast()) }
-    }
-}
-
 impl Gate {
     fn on_command(&mut self, text: &[u8]) {
         let Some(post) = &mut self.post else { return };
@@ -267,10 +243,10 @@ impl Gate {
     }
 
     fn on_socket(&mut self, message: &skynet_socket_message, text: &[u8]) {
-        let block = Block {
-            start: message.buffer,
-            size: usize::try_from(message.ud).unwrap_or(0),
-        };
+        let size = usize::try_from(message.ud).unwrap_or(0);
+        // SAFETY: the core gives the block away with the message, and `ud` is
+        // its size where there is one.
+        let block = unsafe { Block::from_raw(message.buffer.cast(), size) };
         let id = message.id;
         if message.type_ == SKYNET_SOCKET_TYPE_DATA {
             return self.on_data(id, &block);

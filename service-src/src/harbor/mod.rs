@@ -1,131 +1,69 @@
 //! The harbor service: everything that leaves the node goes through it.
 //!
 //! The core hands it each message for another node as a PTYPE_SYSTEM message
-//! ([`remote_message`]), addressed by handle or by global name. Names come from
-//! the slave, the Lua service whose handle is the second parameter: it sends
-//! `N name` (PTYPE_HARBOR) in the name of the service that is registered. A name
-//! that is not known yet is asked of the slave, `Q name` (PTYPE_TEXT), and what
-//! was sent to it waits for the answer.
+//! ([`remote_message`]), addressed by handle or by global name. What it needs to
+//! know comes from the slave, the Lua service whose handle is the second
+//! parameter, in PTYPE_HARBOR messages:
 //!
-//! This is the service's single-node role: names work, and messages to them; no
-//! other harbor is ever reached, so a message to one goes back as an error.
+//! | command | |
+//! |---|---|
+//! | `N NAME` | the service in whose name this is sent has this global name |
+//! | `S FD ID` | a socket on which this node has connected to another one |
+//! | `A FD ID` | a socket on which another node has connected, and has said its number |
+//! | `D ID` | this node will not come |
+//! | `F NAME` | nobody can find out who has this name |
+//!
+//! and goes to it in PTYPE_TEXT messages: `Q NAME` asks for a name that is not
+//! known yet, `D ID` tells that a link has ended.
+//!
+//! A message to a node that is not linked yet, or to a name that is not known
+//! yet, waits. One to a node that is down goes back as an error, and so do those
+//! that wait for it and the requests to it whose answers have not come. A number
+//! whose node was linked once is never linked again.
+//!
+//! The links end at the latest when the harbor is released, the last of the
+//! node's services.
 
+mod command;
+mod frame;
 mod names;
+mod network;
+mod outbox;
+mod parcel;
+mod post;
+mod requests;
 
+use crate::block::Block;
 use crate::context::Context;
+use command::Command;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::slice;
 use names::{GlobalName, Names, Route};
+use network::Network;
+use parcel::Parcel;
+use post::Post;
+use skynet_abi::handle::HANDLE_REMOTE_SHIFT;
 use skynet_abi::harbor::{remote_message, skynet_harbor_start};
-use skynet_abi::malloc::skynet_free;
+use skynet_abi::socket::{
+    SKYNET_SOCKET_TYPE_CLOSE, SKYNET_SOCKET_TYPE_CONNECT, SKYNET_SOCKET_TYPE_DATA,
+    SKYNET_SOCKET_TYPE_ERROR, SKYNET_SOCKET_TYPE_WARNING, skynet_socket_message,
+};
 use skynet_abi::{
-    PTYPE_ERROR, PTYPE_HARBOR, PTYPE_SYSTEM, PTYPE_TEXT, skynet_callback, skynet_context,
+    PTYPE_ERROR, PTYPE_HARBOR, PTYPE_SOCKET, PTYPE_SYSTEM, skynet_callback, skynet_context,
 };
 use std::panic::{self, AssertUnwindSafe};
-
-/// A handle's highest byte is its harbor.
-const HARBOR_SHIFT: u32 = 24;
-
-/// The content of a message: a block of the malloc family, which it owns.
-struct Payload {
-    block: *mut c_void,
-    size: usize,
-}
-
-impl Drop for Payload {
-    fn drop(&mut self) {
-        // SAFETY: the core handed the block over, and nobody else has it.
-        unsafe { skynet_free(self.block) }
-    }
-}
-
-/// A message on its way, without its destination.
-struct Parcel {
-    source: u32,
-    kind: c_int,
-    session: c_int,
-    payload: Payload,
-}
 
 /// The instance.
 struct Harbor {
     /// Nothing before `init`.
-    post: Option<Post>,
+    network: Option<Network>,
     names: Names<Parcel>,
-}
-
-/// The part that sends.
-struct Post {
-    node: Context,
-    /// This node's number.
-    id: u32,
-    slave: u32,
-}
-
-impl Post {
-    /// Delivers to a handle whose harbor is known.
-    fn deliver(&self, destination: u32, parcel: Parcel) {
-        let harbor = destination >> HARBOR_SHIFT;
-        if harbor == self.id {
-            self.deliver_here(destination, parcel);
-        } else {
-            self.refuse(harbor, destination, &parcel);
-        }
-    }
-
-    fn deliver_here(&self, destination: u32, parcel: Parcel) {
-        let Parcel {
-            source,
-            kind,
-            session,
-            payload,
-        } = parcel;
-        let payload = core::mem::ManuallyDrop::new(payload);
-        // SAFETY: the payload owned the block, and gives it to the core.
-        let sent = unsafe {
-            self.node.forward(
-                source,
-                destination,
-                kind,
-                session,
-                payload.block,
-                payload.size,
-            )
-        };
-        if !sent {
-            self.fail(destination, source, kind, session);
-            self.node.log(format_args!(
-                "Unknown destination :{destination:x} from :{source:x} type({kind})"
-            ));
-        }
-    }
-
-    fn refuse(&self, harbor: u32, destination: u32, parcel: &Parcel) {
-        self.fail(destination, parcel.source, parcel.kind, parcel.session);
-        self.node.log(format_args!(
-            "Drop message to harbor {harbor} from {:x} to {destination:x} (session = {}, msgsz = {})",
-            parcel.source, parcel.session, parcel.payload.size
-        ));
-    }
-
-    /// Whoever waits for an answer gets an error; an error is not answered.
-    fn fail(&self, destination: u32, source: u32, kind: c_int, session: c_int) {
-        if kind != PTYPE_ERROR {
-            self.node.send_error(destination, source, session);
-        }
-    }
-
-    fn ask_slave(&self, name: &GlobalName) {
-        let mut question = b"Q ".to_vec();
-        question.extend_from_slice(name.text());
-        self.node.send(self.slave, PTYPE_TEXT, 0, &question);
-    }
 }
 
 impl Harbor {
     fn new() -> Self {
         Self {
-            post: None,
+            network: None,
             names: Names::new(),
         }
     }
@@ -136,59 +74,100 @@ impl Harbor {
             source,
             kind: message.type_,
             session,
-            payload: Payload {
-                block: message.message.cast_mut(),
-                size: message.sz,
-            },
+            // SAFETY: the core gives the block away with the message.
+            payload: unsafe { Block::from_raw(message.message.cast_mut(), message.sz) },
         };
-        let Some(post) = &self.post else { return };
+        let Some(network) = &mut self.network else {
+            return;
+        };
         let destination = message.destination.handle;
         if destination != 0 {
-            post.deliver(destination, parcel);
-            return;
+            return network.send(destination, parcel);
         }
         let name = GlobalName::from_field(message.destination.name.map(|c| c as u8));
         match self.names.route(&name, parcel) {
-            Route::Known(handle, parcel) => post.deliver(handle, parcel),
-            Route::Waiting => post.ask_slave(&name),
+            Route::Known(handle, parcel) => network.send(handle, parcel),
+            Route::Waiting => network.post.ask_slave(&name),
         }
     }
 
     /// A command of the slave's.
-    fn on_command(&mut self, command: &[u8], source: u32) {
-        let Some(post) = &self.post else { return };
-        match command {
-            [b'N', b' ', name @ ..] => {
-                let Some(name) = GlobalName::new(name) else {
-                    post.node.log(format_args!(
-                        "Invalid global name {}",
-                        String::from_utf8_lossy(name)
+    fn on_command(&mut self, text: &[u8], source: u32) {
+        let Some(network) = &mut self.network else {
+            return;
+        };
+        let node = network.post.node;
+        match Command::parse(text) {
+            Command::Name(name) => {
+                let waiting = self.names.register(name, source);
+                if !waiting.is_empty() && network.is_down(source) {
+                    node.log(format_args!(
+                        "Drop message to {} (in harbor {})",
+                        String::from_utf8_lossy(name.text()),
+                        source >> HANDLE_REMOTE_SHIFT
                     ));
-                    return;
-                };
-                for parcel in self.names.register(name, source) {
-                    post.deliver(source, parcel);
+                }
+                for parcel in waiting {
+                    network.send(source, parcel);
                 }
             }
-            [b'S' | b'A', b' ', ..] => post.node.log(format_args!(
-                "harbor {} runs alone, it cannot connect: {}",
-                post.id,
-                String::from_utf8_lossy(command)
+            Command::NoName(name) => {
+                for parcel in self.names.forget(&name) {
+                    network.post.refuse_name(&name, &parcel);
+                }
+            }
+            Command::Link {
+                side,
+                socket,
+                harbor,
+            } => network.connect(side, socket, harbor),
+            Command::Gone(harbor) => network.on_gone(harbor),
+            Command::InvalidName(name) => node.log(format_args!(
+                "Invalid global name {}",
+                String::from_utf8_lossy(name)
             )),
-            _ => post.node.log(format_args!(
+            Command::Invalid(letter, rest) => node.log(format_args!(
+                "Invalid command {} {}",
+                char::from(letter),
+                String::from_utf8_lossy(rest)
+            )),
+            Command::Unknown => node.log(format_args!(
                 "Unknown command {}",
-                String::from_utf8_lossy(command)
+                String::from_utf8_lossy(text)
             )),
         }
     }
 
+    fn on_socket(&mut self, message: &skynet_socket_message) {
+        let size = usize::try_from(message.ud).unwrap_or(0);
+        // SAFETY: the core gives the block away with the message, and `ud` is
+        // its size where there is one.
+        let data = unsafe { Block::from_raw(message.buffer.cast(), size) };
+        let Some(network) = &mut self.network else {
+            return;
+        };
+        let socket = message.id;
+        match message.type_ {
+            SKYNET_SOCKET_TYPE_DATA => network.on_data(socket, data.bytes()),
+            SKYNET_SOCKET_TYPE_CLOSE | SKYNET_SOCKET_TYPE_ERROR => network.on_closed(socket),
+            SKYNET_SOCKET_TYPE_WARNING => network.on_warning(socket, message.ud),
+            // It has become the harbor's.
+            SKYNET_SOCKET_TYPE_CONNECT => {}
+            other => network
+                .post
+                .node
+                .log(format_args!("recv invalid socket message type {other}")),
+        }
+    }
+
     fn on_other(&self, kind: c_int, source: u32, session: c_int) {
-        let Some(post) = &self.post else { return };
-        post.node.log(format_args!(
+        let Some(network) = &self.network else { return };
+        let node = network.post.node;
+        node.log(format_args!(
             "recv invalid message from {source:x},  type = {kind}"
         ));
         if session != 0 && kind != PTYPE_ERROR {
-            post.node.send_error(0, source, session);
+            node.send_error(0, source, session);
         }
     }
 }
@@ -228,7 +207,7 @@ pub unsafe extern "C-unwind" fn harbor_init(
         ));
         return 1;
     };
-    harbor.post = Some(Post { node, id, slave });
+    harbor.network = Some(Network::new(Post { node, id, slave }));
     // SAFETY: the instance outlives the callback, the core keeps the context.
     unsafe {
         skynet_callback(context, inst, Some(on_message));
@@ -245,7 +224,7 @@ fn parameters(text: &str) -> Option<(u32, u32)> {
     (slave != 0).then_some((id.into(), slave))
 }
 
-/// Frees what still waits. Sends nothing.
+/// Closes the links and frees what still waits. Sends no message.
 ///
 /// # Safety
 ///
@@ -253,7 +232,10 @@ fn parameters(text: &str) -> Option<(u32, u32)> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn harbor_release(inst: *mut c_void) {
     // SAFETY: `create` made it with Box, and the core releases it once.
-    drop(unsafe { Box::from_raw(inst.cast::<Harbor>()) });
+    let mut harbor = unsafe { Box::from_raw(inst.cast::<Harbor>()) };
+    if let Some(network) = &mut harbor.network {
+        network.end();
+    }
 }
 
 unsafe extern "C-unwind" fn on_message(
@@ -279,14 +261,21 @@ unsafe extern "C-unwind" fn on_message(
             let command = unsafe { slice::from_raw_parts(msg.cast::<u8>(), size) };
             harbor.on_command(command, source);
         }
+        PTYPE_SOCKET if size >= size_of::<skynet_socket_message>() => {
+            // SAFETY: as large as the struct, which may lie anywhere, so it is
+            // copied; only the core sends PTYPE_SYSTEM and PTYPE_SOCKET.
+            let message = unsafe { msg.cast::<skynet_socket_message>().read_unaligned() };
+            harbor.on_socket(&message);
+        }
         _ => harbor.on_other(kind, source, session),
     }));
-    if outcome.is_err()
-        && let Some(post) = &harbor.post
-    {
-        post.node.log(format_args!(
-            "harbor: a message from :{source:08x} (type {kind}) was lost"
-        ));
+    if let Some(network) = &mut harbor.network {
+        if outcome.is_err() {
+            network.post.node.log(format_args!(
+                "harbor: a message from :{source:08x} (type {kind}) was lost"
+            ));
+        }
+        network.after_message();
     }
     0
 }

@@ -72,6 +72,15 @@ impl<T> Names<T> {
         }
     }
 
+    /// Takes out what waits for a name that nobody has, which may still be
+    /// registered.
+    pub fn forget(&mut self, name: &GlobalName) -> Vec<T> {
+        match self.0.get_mut(name) {
+            Some(Entry::Awaited(waiting)) => std::mem::take(waiting),
+            _ => Vec::new(),
+        }
+    }
+
     /// Sets a name's handle, also in place of an earlier one. Returns what
     /// waited for it, in the order it came.
     pub fn register(&mut self, name: GlobalName, handle: u32) -> Vec<T> {

@@ -76,7 +76,7 @@ end
 local function run()
     local subscribers = {}
     for i = 1, SUBSCRIBERS do
-        subscribers[i] = skynet.newservice("multicast", "subscriber")
+        subscribers[i] = skynet.newservice("multicast_core", "subscriber")
     end
     publish(subscribers)
     local before = memory.current()

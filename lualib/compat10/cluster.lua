@@ -1,0 +1,2 @@
+--- Its name in skynet 1.0.
+return require "skynet.cluster"

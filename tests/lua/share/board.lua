@@ -1,0 +1,2 @@
+--- Shared as a file; no service.
+return { name = "board", ... }

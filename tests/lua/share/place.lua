@@ -1,0 +1,3 @@
+--- Shared as a file; no service.
+name = ...
+list = { "a", "b" }
