@@ -317,10 +317,12 @@ end
 ---@param number integer?
 function command.changenode(address, number)
     if address then
-        host, port = address, number
-        down = false
-        disconnect "channel_closed"
-        dial()
+        if not usable or address ~= host or number ~= port then
+            host, port = address, number
+            down = false
+            disconnect "channel_closed"
+            dial()
+        end
         if not connect() then
             skynet.response()(false)
             return

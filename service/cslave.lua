@@ -254,9 +254,12 @@ function report.Q(name)
     end
 end
 
---- A link has ended.
-function report.D(id)
-    set_link(tonumber(id), LOST)
+--- A link has ended. That its node has left may be known already.
+function report.D(argument)
+    local id = tonumber(argument)
+    if links[id] ~= LEFT then
+        set_link(id, LOST)
+    end
 end
 
 --------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 --
 --     skynet lua compare_datasheet.lua <our lualib> <the reference's lualib> [seed]
 
+local comparison = dofile((arg[0]:match "^.*/" or "") .. "comparison.lua")
+
 local our_directory, their_directory, seed = ...
 local ours = dofile(our_directory .. "/skynet/datasheet/dump.lua")
 local theirs = dofile(their_directory .. "/skynet/datasheet/dump.lua")
@@ -35,23 +37,6 @@ local function content(depth)
     return made
 end
 
-local function same(a, b)
-    if type(a) ~= "table" or type(b) ~= "table" then
-        return a == b and math.type(a) == math.type(b)
-    end
-    for key, value in pairs(a) do
-        if not same(value, b[key]) then
-            return false
-        end
-    end
-    for key in pairs(b) do
-        if a[key] == nil then
-            return false
-        end
-    end
-    return true
-end
-
 local checks, differences = 0, 0
 
 local function check(what, equal)
@@ -75,7 +60,8 @@ for _ = 1, 300 do
         else
             document = dumped .. version
         end
-        check("undump", same(ours.undump(document), (theirs.undump(document))))
+        local all = comparison.canonical_all
+        check("undump", all(true, (ours.undump(document))) == all(true, (theirs.undump(document))))
     end
 end
 print(("compare: seed %d, %d checks, %d differences"):format(seed, checks, differences))

@@ -3,26 +3,10 @@
 local skynet = require "skynet"
 local json = require "skynet.json"
 local print = require "print_line"
+local same = require "same"
 local check = require "socket_check"
 
 local equal, fails = check.equal, check.fails
-
-local function same(a, b)
-    if type(a) ~= "table" or type(b) ~= "table" then
-        return a == b and math.type(a) == math.type(b)
-    end
-    for key, value in pairs(a) do
-        if not same(value, b[key]) then
-            return false
-        end
-    end
-    for key in pairs(b) do
-        if a[key] == nil then
-            return false
-        end
-    end
-    return true
-end
 
 local function values()
     local value = {

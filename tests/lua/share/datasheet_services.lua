@@ -4,6 +4,7 @@
 local skynet = require "skynet.manager"
 local print = require "print_line"
 local refuses = require "refuses"
+local versions = require "share.versions"
 
 local READERS <const> = 4
 local UPDATES <const> = 100
@@ -13,20 +14,15 @@ local role = ...
 local builder = role ~= "reader" and require "skynet.datasheet.builder"
 local datasheet = require "skynet.datasheet"
 
+--- Each version has a key of its own.
 local function content(number)
-    local made = { number = number, list = {}, deep = { deep = { number = number } }, ["only " .. number] = {} }
-    for i = 1, 50 do
-        made.list[i] = { number = number, name = "entry " .. i }
-    end
+    local made = versions.content(number)
+    made["only " .. number] = {}
     return made
 end
 
 local function check(sheet)
-    local number = sheet.number
-    assert(sheet.deep.deep.number == number and #sheet.list == 50)
-    for i, entry in ipairs(sheet.list) do
-        assert(entry.number == number and entry.name == "entry " .. i, "half an update")
-    end
+    local number = versions.check(sheet)
     for key in pairs(sheet) do
         assert(not key:find "^only" or key == "only " .. number, "something of another version is left")
     end
@@ -49,21 +45,13 @@ if role == "reader" then
         while number < last do
             skynet.yield()
             local now = check(sheet)
-            assert(now >= number and deep.number == now and list[50].number == now)
+            assert(now >= number and deep.number == now and list[100].number == now)
             number = now
         end
         return number
     end
 
-    function command.query(name)
-        return pcall(datasheet.query, name)
-    end
-
-    skynet.start(function()
-        skynet.dispatch("lua", function(_, _, name, ...)
-            skynet.retpack(command[name](...))
-        end)
-    end)
+    versions.serve(command)
     return
 end
 
@@ -126,26 +114,9 @@ end
 
 local function load()
     builder.new("load", content(1))
-    local readers = {}
-    for i = 1, READERS do
-        readers[i] = skynet.newservice("datasheet_services", "reader")
-        assert(skynet.call(readers[i], "lua", "open", "load") == 1)
-    end
-    local waiting = READERS
-    for _, reader in ipairs(readers) do
-        skynet.fork(function()
-            assert(skynet.call(reader, "lua", "follow", UPDATES) == UPDATES)
-            waiting = waiting - 1
-            skynet.wakeup(readers)
-        end)
-    end
-    for number = 2, UPDATES do
+    return versions.follow("datasheet_services", READERS, "load", UPDATES, function(number)
         builder.update("load", content(number))
-    end
-    while waiting > 0 do
-        skynet.wait(readers)
-    end
-    return readers
+    end)
 end
 
 --- Waits for a condition; the node's deadline ends a wait in vain.

@@ -6,23 +6,7 @@ local corelib = require "skynet.sharedata.corelib"
 local memory = require "skynet.memory"
 local print = require "print_line"
 local refuses = require "refuses"
-
-local function same(a, b)
-    if type(a) ~= "table" or type(b) ~= "table" then
-        return a == b and math.type(a) == math.type(b)
-    end
-    for key, value in pairs(a) do
-        if not same(value, b[key]) then
-            return false
-        end
-    end
-    for key in pairs(b) do
-        if a[key] == nil then
-            return false
-        end
-    end
-    return true
-end
+local same = require "same"
 
 local function values()
     local content = {

@@ -5,32 +5,18 @@ local skynet = require "skynet.manager"
 local sharedata = require "skynet.sharedata"
 local print = require "print_line"
 local refuses = require "refuses"
+local versions = require "share.versions"
 
 local READERS <const> = 5
 local UPDATES <const> = 200
 local role = ...
 
---- A large table that says its number everywhere.
-local function content(number)
-    local made = { number = number, list = {}, deep = { deep = { number = number } }, text = ("x"):rep(1000) .. number }
-    for i = 1, 100 do
-        made.list[i] = { number = number, name = "entry " .. i }
-    end
-    return made
-end
-
 if role == "reader" then
     local shared
 
-    -- Between two points at which the service may be told of another object, all parts are of one version.
+    -- The service is told of another object between two of its tasks only: all parts are of one version.
     local function check()
-        local number = shared.number
-        assert(shared.deep.deep.number == number and #shared.list == 100)
-        assert(shared.text == ("x"):rep(1000) .. number)
-        for i, entry in ipairs(shared.list) do
-            assert(entry.number == number and entry.name == "entry " .. i, "half an update")
-        end
-        return number
+        return versions.check(shared)
     end
 
     local command = {}
@@ -44,7 +30,6 @@ if role == "reader" then
         local list = shared.list
         local inner = shared.deep.deep
         local number = check()
-        local versions = 1
         while number < last do
             skynet.yield()
             local now = check()
@@ -52,10 +37,9 @@ if role == "reader" then
             -- What was taken out of it before follows, too.
             assert(inner.number == now and list[100].number == now)
             assert(rawequal(shared.list, list))
-            versions = versions + (now > number and 1 or 0)
             number = now
         end
-        return versions
+        return number
     end
 
     function command.number()
@@ -79,11 +63,7 @@ if role == "reader" then
         return true
     end
 
-    skynet.start(function()
-        skynet.dispatch("lua", function(_, _, name, ...)
-            skynet.retpack(command[name](...))
-        end)
-    end)
+    versions.serve(command)
     return
 end
 
@@ -178,30 +158,14 @@ end
 
 local function load()
     local name = "load"
-    sharedata.new(name, content(1))
-    local readers = {}
-    for i = 1, READERS do
-        readers[i] = skynet.newservice("sharedata_services", "reader")
-        assert(skynet.call(readers[i], "lua", "open", name) == 1)
-    end
-    local waiting = READERS
-    for _, reader in ipairs(readers) do
-        skynet.fork(function()
-            assert(skynet.call(reader, "lua", "follow", UPDATES) >= 1)
-            waiting = waiting - 1
-            skynet.wakeup(readers)
-        end)
-    end
-    for number = 2, UPDATES do
-        sharedata.update(name, content(number))
-    end
-    while waiting > 0 do
-        skynet.wait(readers)
-    end
+    sharedata.new(name, versions.content(1))
+    local readers = versions.follow("sharedata_services", READERS, name, UPDATES, function(number)
+        sharedata.update(name, versions.content(number))
+    end)
     return name, readers
 end
 
-local function versions(name, readers)
+local function what_is_replaced(name, readers)
     -- As large as an update is: 20 MB.
     local huge = { number = 1000, text = ("huge"):rep(5000000) }
     for _, reader in ipairs(readers) do
@@ -246,7 +210,7 @@ local function run()
     programs()
     proxies()
     failures()
-    versions(load())
+    what_is_replaced(load())
 end
 
 skynet.start(function()

@@ -5,44 +5,30 @@ local sharetable = require "skynet.sharetable"
 local core = require "skynet.sharetable.core"
 local print = require "print_line"
 local refuses = require "refuses"
+local versions = require "share.versions"
 
 local READERS <const> = 5
 local UPDATES <const> = 60
 local role = ...
 
-local function content(number)
-    local made = { number = number, list = {}, deep = { deep = { number = number } } }
-    for i = 1, 100 do
-        made.list[i] = { number = number, name = "entry " .. i }
-    end
-    return made
-end
-
-local function check(shared)
-    local number = shared.number
-    assert(shared.deep.deep.number == number and #shared.list == 100)
-    for i, entry in ipairs(shared.list) do
-        assert(entry.number == number and entry.name == "entry " .. i, "half an update")
-    end
-    return number
-end
-
 if role == "reader" then
-    local shared
+    local shared, opened
+    local check = versions.check
 
     local command = {}
 
     function command.open(name)
+        opened = name
         shared = sharetable.query(name)
         return check(shared)
     end
 
     -- Goes on to newer versions until the last one has come.
-    function command.follow(name, last)
+    function command.follow(last)
         local list, deep = shared.list, shared.deep.deep
         local number = check(shared)
         while number < last do
-            sharetable.update(name)
+            sharetable.update(opened)
             local now = check(shared)
             assert(now >= number and deep.number == now and rawequal(list, shared.list))
             number = now
@@ -51,11 +37,7 @@ if role == "reader" then
         return number
     end
 
-    skynet.start(function()
-        skynet.dispatch("lua", function(_, _, name, ...)
-            skynet.retpack(command[name](...))
-        end)
-    end)
+    versions.serve(command)
     return
 end
 
@@ -179,51 +161,40 @@ local function info()
 end
 
 local function load()
-    sharetable.loadtable("load", content(1))
-    local readers = {}
-    for i = 1, READERS do
-        readers[i] = skynet.newservice("sharetable_services", "reader")
-        assert(skynet.call(readers[i], "lua", "open", "load") == 1)
-    end
-    local waiting = READERS
-    for _, reader in ipairs(readers) do
-        skynet.fork(function()
-            assert(skynet.call(reader, "lua", "follow", "load", UPDATES) == UPDATES)
-            waiting = waiting - 1
-            skynet.wakeup(readers)
-        end)
-    end
-    for number = 2, UPDATES do
-        sharetable.loadtable("load", content(number))
-        skynet.yield()
-    end
-    while waiting > 0 do
-        skynet.wait(readers)
-    end
-    return readers
+    sharetable.loadtable("load", versions.content(1))
+    return versions.follow("sharetable_services", READERS, "load", UPDATES, function(number)
+        sharetable.loadtable("load", versions.content(number))
+    end)
 end
 
 --- How many versions of a name services use.
-local function versions(name)
+local function used_versions(name)
     local _, count = (info()[name].history or ""):gsub("%(", "")
     return count
 end
 
-local function versions_are_given_up(readers)
+--- How much memory the service has that owns the tables; not in its own state.
+local function owned()
+    return require "skynet.memory".info()[require "skynet.service".query "sharetable"]
+end
+
+local function versions_are_given_up()
+    local before = owned()
+    local readers = load()
+    assert(owned() - before > 1000000)
     local made = info().load
-    assert(type(made.current) == "userdata" and made.size > 10000 and versions "load" > 1)
+    assert(type(made.current) == "userdata" and made.size > 10000 and used_versions "load" > 1)
     for _, reader in ipairs(readers) do
         assert(made.history:find(skynet.address(reader), 1, true))
         skynet.kill(reader)
     end
     -- Nobody uses one now; the current one is kept, and closed when there is another.
-    while versions "load" > 0 do
+    while used_versions "load" > 0 do
         skynet.sleep(1)
     end
     sharetable.loadtable("load", {})
-    assert(versions "load" == 0 and info().load.size < made.size)
-    local owner = require "skynet.service".query "sharetable"
-    assert(require "skynet.memory".info()[owner])
+    assert(used_versions "load" == 0 and info().load.size < made.size)
+    assert(owned() - before < 500000, "versions are left")
 end
 
 skynet.start(function()
@@ -231,7 +202,7 @@ skynet.start(function()
         sources()
         places()
         shapes()
-        versions_are_given_up(load())
+        versions_are_given_up()
     end, debug.traceback)
     print(ok and "passed" or err)
     skynet.abort()
