@@ -123,6 +123,17 @@ void skynet_socket_pause(struct skynet_context *ctx, int id);
 void skynet_socket_nodelay(struct skynet_context *ctx, int id);
 
 /**
+ * Ends a connection, or an attempt to connect, when nothing comes from its peer for some
+ * seconds, not even an acknowledgement; an ERROR message and a CLOSE message follow. An idle
+ * peer is asked every second. It is for connections whose peers may vanish without a word,
+ * and asks nothing of them but TCP. A number below 2 is taken for 2.
+ *
+ * # Safety
+ * `ctx` must be a service.
+ */
+void skynet_socket_keepalive(struct skynet_context *ctx, int id, int seconds);
+
+/**
  * Sends: at once if nothing waits, else behind what waits. From any thread.
  * Returns 0, or -1 if the socket is gone or closed. The buffer is the callee's
  * in either case, unless it is of type SOCKET_BUFFER_RAWPOINTER. On a socket for

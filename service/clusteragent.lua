@@ -5,6 +5,7 @@
 
 local skynet = require "skynet"
 local driver = require "skynet.socketdriver"
+local keepalive = require "skynet.keepalive"
 local core = require "skynet.cluster.core"
 local link = require "skynet.cluster.link"
 
@@ -129,6 +130,7 @@ end
 skynet.start(function()
     -- The connection may have closed already.
     pcall(skynet.call, gate, "lua", "forward", fd)
+    keepalive.watch(fd)
     skynet.dispatch("lua", function(_, source, name)
         local run = command[name]
         if run then

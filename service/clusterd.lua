@@ -184,6 +184,10 @@ local function load_table(changes)
         end
     end
     for _, node in ipairs(moved) do
+        if node.attempt then
+            -- It need not wait until there is no answer from the old address.
+            skynet.fork(pcall, skynet.call, node.sender, "lua", "changenode", node.address)
+        end
         skynet.fork(open, node)
     end
 end

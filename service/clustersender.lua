@@ -6,6 +6,7 @@
 
 local skynet = require "skynet"
 local driver = require "skynet.socketdriver"
+local keepalive = require "skynet.keepalive"
 local netpack = require "skynet.netpack"
 local core = require "skynet.core"
 local link = require "skynet.cluster.link"
@@ -201,6 +202,7 @@ local function dial()
     local ok, id = pcall(driver.connect, host, port)
     if ok then
         fd = id
+        keepalive.watch(id)
     else
         skynet.error("Connect failed", id, host, port)
         connected(false)
@@ -315,10 +317,12 @@ end
 ---@param number integer?
 function command.changenode(address, number)
     if address then
-        host, port = address, number
-        down = false
-        disconnect "channel_closed"
-        dial()
+        if not usable or address ~= host or number ~= port then
+            host, port = address, number
+            down = false
+            disconnect "channel_closed"
+            dial()
+        end
         if not connect() then
             skynet.response()(false)
             return

@@ -4,6 +4,7 @@
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
+local keepalive = require "skynet.keepalive"
 local package = require "skynet.harborpackage"
 
 --- number -> { fd = its connection, or false when it has left, address = where it takes links }
@@ -76,6 +77,7 @@ end
 local function accept(fd, from)
     skynet.error("connect from " .. from .. " " .. fd)
     socket.start(fd)
+    keepalive.watch(fd)
     local ok, id, address = pcall(greet, fd)
     if not ok then
         skynet.error(("disconnect fd = %d, error = %s"):format(fd, id))

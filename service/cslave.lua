@@ -7,6 +7,7 @@
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local driver = require "skynet.socketdriver"
+local keepalive = require "skynet.keepalive"
 local package = require "skynet.harborpackage"
 local slave = require "skynet.slave"
 
@@ -71,7 +72,7 @@ local function connect(id, address)
     if links[id] ~= nil then
         return
     end
-    local fd, reason = socket.open(address)
+    local fd, reason = socket.open(address, nil, keepalive.SECONDS)
     if links[id] ~= nil then
         -- It has left meanwhile.
         if fd then
@@ -91,6 +92,7 @@ end
 local function accept(fd, from)
     skynet.error(("New connection (fd = %d, %s)"):format(fd, from))
     driver.nodelay(fd)
+    keepalive.watch(fd)
     strangers[fd] = true
     local byte = socket.start(fd) and socket.read(fd, 1)
     strangers[fd] = nil
@@ -252,9 +254,12 @@ function report.Q(name)
     end
 end
 
---- A link has ended.
-function report.D(id)
-    set_link(tonumber(id), LOST)
+--- A link has ended. That its node has left may be known already.
+function report.D(argument)
+    local id = tonumber(argument)
+    if links[id] ~= LEFT then
+        set_link(id, LOST)
+    end
 end
 
 --------------------------------------------------------------------------------
@@ -273,7 +278,7 @@ skynet.start(function()
     local address = assert(skynet.getenv "address", "a node of a harbor network needs an address")
     local listener = socket.listen(address)
     skynet.error("slave connect to master " .. tostring(master_address))
-    master = assert(socket.open(master_address), "Can't connect to master")
+    master = assert(socket.open(master_address, nil, keepalive.SECONDS), "Can't connect to master")
 
     slave.dispatch(command, function(text)
         local letter, argument = text:match "^(.) ?(.*)$"

@@ -29,8 +29,6 @@ local next_id = this_node
 local addresses = {}
 --- Nodes whose end this service will be told of.
 local watched = {}
--- When this service ends, so does what was not published yet.
-local keeper
 
 local function new_channel()
     return { group = core.group(), nodes = {}, addresses = {} }
@@ -215,5 +213,6 @@ skynet.start(function()
     end)
     local previous = datacenter.set("multicast", this_node, skynet.self())
     assert(previous == nil, "this node has a multicastd already")
-    keeper = core.keeper()
+    -- When this service ends, so does what it has not published yet.
+    core.keeper()
 end)

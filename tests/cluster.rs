@@ -9,8 +9,10 @@ mod node;
 mod program;
 
 use program::Program;
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -60,13 +62,32 @@ impl Server {
     }
 }
 
+/// A port of loopback where connections are neither made nor refused, as long as what is
+/// returned with it lives.
+fn silent_port() -> (u16, (TcpListener, Vec<TcpStream>)) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // SAFETY: takes numbers only; it makes the queue of a listening socket shorter.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let mut queue = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queue.push(stream);
+    }
+    (address.port(), (listener, queue))
+}
+
 #[test]
 fn services() {
     let mut server = Server::start("services", "");
     let (first, second) = (server.first, server.second);
+    let (silent, _queue) = silent_port();
+    let nodes = node::scratch("cluster.services.client").join("nodes.lua");
+    fs::write(&nodes, format!("filed = \"127.0.0.1:{first}\"\n")).unwrap();
     let more = format!(
-        "snax = \"./tests/lua/cluster/?.lua\"\n\
-         first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n"
+        "cluster = \"{}\"\nsilent = \"127.0.0.1:{silent}\"\n\
+         snax = \"./tests/lua/cluster/?.lua\"\n\
+         first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n",
+        nodes.display()
     );
     let outcome = node::run("cluster/client", "cluster.services.client", &more);
     node::assert_passed(&outcome);

@@ -2,9 +2,12 @@
 //! sockets of the test's that speak the protocol, or do not.
 #![cfg(feature = "standalone")]
 
+#[path = "support/network.rs"]
+mod network;
 #[path = "support/program.rs"]
 mod program;
 
+use network::free_port;
 use program::Program;
 use socket2::{Domain, Socket, Type};
 use std::collections::HashSet;
@@ -19,11 +22,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a call may take to fail when the other node is gone.
 const FAULT: Duration = Duration::from_secs(5);
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
-}
 
 /// A network of one test's.
 struct Network {
@@ -46,15 +44,7 @@ impl Network {
         fs::create_dir_all(&scratch).unwrap();
         let config = scratch.join("config");
         let (master, port) = (self.master, free_port());
-        let mut text = format!(
-            "thread = 2\nharbor = {id}\nstart = 'harbor_node'\n\
-             luaservice = './service/?.lua;./tests/lua/?.lua'\n\
-             lua_path = './lualib/?.lua;./tests/lua/?.lua'\n\
-             master = '127.0.0.1:{master}'\naddress = '127.0.0.1:{port}'\n"
-        );
-        if id == 1 {
-            text += &format!("standalone = '127.0.0.1:{master}'\n");
-        }
+        let text = network::config(id, "harbor_node", master, port);
         fs::write(&config, text).unwrap();
         let program = Program::start(
             Command::new(env!("CARGO_BIN_EXE_skynet"))
@@ -680,7 +670,7 @@ fn strangers_at_the_master() {
 #[test]
 fn strangers_at_a_slave() {
     let network = Network::new("waiting");
-    let one = network.open(1);
+    let mut one = network.open(1);
     let nine = Player::join(&network, 9, 1);
     let ten = Player::join(&network, 10, 2);
     let mut two = network.start(2);
@@ -708,17 +698,23 @@ fn strangers_at_a_slave() {
         }
         stranger.is_closed();
     }
-    // None of them was one of the three. One comes, and one leaves instead.
+    // None of them was one of the three. One comes, and leaves: first for the master.
+    let mut link = Peer::connect(two.port);
+    link.send(&[10]);
+    link.gets(&[2]);
+    two.wait_for("Harbor 10 connected");
+    drop(ten.master);
+    one.wait_for("slave 10 is down");
+    // The node still listens, so it waits for the third.
+    let mut again = Peer::connect(two.port);
+    again.send(&[10]);
+    two.wait_for("Slave 10 exist");
+    again.is_closed();
+    drop(link);
     let mut link = Peer::connect(two.port);
     link.send(&[9]);
     link.gets(&[2]);
     two.wait_for("Harbor 9 connected");
-    // It still listens, so it waits for the third.
-    let mut again = Peer::connect(two.port);
-    again.send(&[9]);
-    two.wait_for("Slave 9 exist");
-    again.is_closed();
-    drop(ten);
     two.wait_for("Shakehand ready");
     two.ready();
     silent.is_closed();

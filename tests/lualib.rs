@@ -99,7 +99,7 @@ fn tutorial(name: &str, more: &str) -> Outcome {
 fn tutorial_plays_every_exchange() {
     let outcome = tutorial("tutorial", "");
     assert_eq!(outcome.ended, Ended::Code(0), "{}", outcome.stdout);
-    let last = "tutorial: all 13 exchanges were as expected";
+    let last = "tutorial: all 14 exchanges were as expected";
     assert!(outcome.stdout.contains(last), "{}", outcome.stdout);
 }
 

@@ -42,7 +42,7 @@ fn two_nodes() {
     let master = network::free_port();
     let start = |id: u8| {
         let scratch = node::scratch(&format!("multicast.network.{id}"));
-        let config = network::config(id, "multicast_network", master);
+        let config = network::config(id, "multicast_network", master, network::free_port());
         Program::start(&mut node::command(&config, &scratch))
     };
     let mut one = start(1);

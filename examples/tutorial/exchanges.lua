@@ -187,4 +187,17 @@ return {
             { 3, "LAUNCH snlua 33-testredirect", "testredirect self {n}" },
         },
     },
+    {
+        title = "multicast",
+        type = { { "36-multicastpub" }, { "37-multicastsub 0", after = { 1, "new channel ID 0" } } },
+        lines = {
+            {
+                2, "LAUNCH snlua 37-multicastsub 0",
+                "channel ID: [Multicast:0] source: {address} msg: data{n}",
+                "channel ID: [Multicast:0] source: {address} msg: data{n}",
+                "channel ID: [Multicast:0] source: {address} msg: data{n}",
+            },
+            { 1, "LAUNCH snlua 36-multicastpub", "new channel ID 0", "KILL self" },
+        },
+    },
 }

@@ -56,27 +56,10 @@ unsigned luaS_commonseed (unsigned seed) {
 ** =======================================================
 */
 
-/*
-** The common strings are in one open-addressed table. Strings are only ever
-** added, by whoever holds the lock; readers take no lock. A writer sets a
-** slot's hash before its string, a reader reads them the other way round.
-*/
-typedef struct Slot {
-  TString *string;  /* NULL: the slot is free */
-  unsigned hash;
-} Slot;
-
-typedef struct Commons {
-  struct Commons *smaller;  /* what was here before; a reader may still use it */
-  unsigned mask;
-  unsigned used;
-  Slot slots[1];
-} Commons;
-
 #define FIRSTSIZE	2048u
 
-/* Readers' entrance. The lock guards its replacement and additions. */
-static Commons *commons = NULL;
+/* The lock guards its replacement and additions. */
+Commons *luaS_commons = NULL;
 static pthread_mutex_t commonslock = PTHREAD_MUTEX_INITIALIZER;
 
 
@@ -86,19 +69,20 @@ int luaS_eqtext (const TString *a, const TString *b) {
 }
 
 
-static TString *findin (const Commons *table, const char *text, size_t length,
-                        unsigned hash) {
-  unsigned at = hash;
-  for (;;) {
-    const Slot *slot = &table->slots[at & table->mask];
-    TString *string = __atomic_load_n(&slot->string, __ATOMIC_ACQUIRE);
-    if (string == NULL)
-      return NULL;
-    if (slot->hash == hash && cast_sizet(string->shrlen) == length &&
+static inline TString *findin (const Commons *table, const char *text,
+                               size_t length, unsigned hash) {
+  const Slot *slots = table->slots;
+  unsigned mask = table->mask;
+  unsigned at = hash & mask;
+  TString *string;
+  while ((string = __atomic_load_n(&slots[at].string, __ATOMIC_ACQUIRE))
+         != NULL) {
+    if (slots[at].hash == hash && cast_sizet(string->shrlen) == length &&
         memcmp(getshrstr(string), text, length) == 0)
-      return string;
-    at++;
+      break;
+    at = (at + 1) & mask;
   }
+  return string;
 }
 
 
@@ -106,7 +90,7 @@ static TString *findin (const Commons *table, const char *text, size_t length,
 ** The common string with this text, if there is one.
 */
 TString *luaS_findcommon (const char *text, size_t length, unsigned hash) {
-  const Commons *table = __atomic_load_n(&commons, __ATOMIC_ACQUIRE);
+  const Commons *table = __atomic_load_n(&luaS_commons, __ATOMIC_ACQUIRE);
   return (table == NULL) ? NULL : findin(table, text, length, hash);
 }
 
@@ -128,7 +112,7 @@ static void addto (Commons *table, TString *string) {
 ** old ones together are no larger than the new one.
 */
 static Commons *makeroom (void) {
-  Commons *old = commons;
+  Commons *old = luaS_commons;
   if (old == NULL || old->used > old->mask / 2) {
     unsigned size = (old == NULL) ? FIRSTSIZE : (old->mask + 1) * 2;
     Commons *table = (Commons *)calloc(1, sizeof(Commons) +
@@ -144,9 +128,9 @@ static Commons *makeroom (void) {
           addto(table, old->slots[i].string);
       }
     }
-    __atomic_store_n(&commons, table, __ATOMIC_RELEASE);
+    __atomic_store_n(&luaS_commons, table, __ATOMIC_RELEASE);
   }
-  return commons;
+  return luaS_commons;
 }
 
 

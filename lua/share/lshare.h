@@ -18,6 +18,36 @@
 
 #define seal(o)		((o)->marked = SEALEDMARK)
 
+/*
+** The common strings are in one open-addressed table. Strings are only ever
+** added, by whoever holds the lock; readers take no lock. A writer sets a
+** slot's hash before its string, a reader reads them the other way round.
+*/
+typedef struct Slot {
+  TString *string;  /* NULL: the slot is free */
+  unsigned hash;
+} Slot;
+
+typedef struct Commons {
+  struct Commons *smaller;  /* what was here before; a reader may still use it */
+  unsigned mask;
+  unsigned used;
+  Slot slots[1];
+} Commons;
+
+/* Readers' entrance. */
+LUAI_DDEC(Commons *luaS_commons;)
+
+/*
+** Whether it is worth to look for a common string with this hash.
+*/
+static inline int luaS_maycommon (unsigned hash) {
+  const Commons *table = __atomic_load_n(&luaS_commons, __ATOMIC_ACQUIRE);
+  return table != NULL &&
+         __atomic_load_n(&table->slots[hash & table->mask].string,
+                         __ATOMIC_RELAXED) != NULL;
+}
+
 LUAI_FUNC unsigned luaS_commonseed (unsigned seed);
 LUAI_FUNC TString *luaS_findcommon (const char *text, size_t length,
                                     unsigned hash);

@@ -34,13 +34,14 @@ use crate::object::{self, Object};
 use buffer::{Block, Buffer};
 
 /// Functions that act for a service; it is their upvalue.
-const SERVICE_FUNCTIONS: [(&CStr, lua_CFunction); 15] = [
+const SERVICE_FUNCTIONS: [(&CStr, lua_CFunction); 16] = [
     (c"connect", open::connect),
     (c"listen", open::listen),
     (c"bind", bind),
     (c"start", start),
     (c"pause", pause),
     (c"nodelay", nodelay),
+    (c"keepalive", keepalive),
     (c"send", send::send),
     (c"lsend", send::lsend),
     (c"close", close),
@@ -169,6 +170,25 @@ unsafe extern "C-unwind" fn pause(L: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn nodelay(L: *mut lua_State) -> c_int {
     // SAFETY: called by Lua, with the service as upvalue.
     unsafe { request(L, skynet_socket_nodelay) }
+}
+
+/// `keepalive(id, seconds)`: ends the connection when nothing comes from its peer for so
+/// long, not even an acknowledgement. Returns false on a core that cannot do this.
+unsafe extern "C-unwind" fn keepalive(L: *mut lua_State) -> c_int {
+    type Keepalive = unsafe extern "C-unwind" fn(*mut skynet_context, c_int, c_int);
+    // SAFETY: called by Lua, with the service as upvalue. The name is a C string; what has
+    // it is this project's core, and of this type. Another core loads this module, too, so
+    // that it cannot be linked with.
+    unsafe {
+        let id = check_int(L, 1, c"socket id");
+        let seconds = check_int(L, 2, c"time");
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"skynet_socket_keepalive".as_ptr());
+        if !found.is_null() {
+            std::mem::transmute::<*mut libc::c_void, Keepalive>(found)(context(L), id, seconds);
+        }
+        lua_pushboolean(L, (!found.is_null()).into());
+    }
+    1
 }
 
 /// `close(id)`: closes a socket when everything is sent.

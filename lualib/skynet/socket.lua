@@ -331,11 +331,15 @@ end
 --- Connects to a host.
 ---@param host string     a name or an address; "host:port" or "[host]:port" without a port
 ---@param port integer?
+---@param keepalive integer?  seconds after which the connection ends if the other machine is silent
 ---@return integer? id
 ---@return string? reason  why there is no connection
-function socket.open(host, port)
+function socket.open(host, port, keepalive)
     local id = driver.connect(host, port)
     check_free(id)
+    if keepalive and driver.keepalive then
+        driver.keepalive(id, keepalive)
+    end
     return attach(id)
 end
 

@@ -300,7 +300,7 @@ local function establish(channel)
             break
         end
         local wanted_host, wanted_port = channel.__host, channel.__port
-        local id, why = socket.open(host, port)
+        local id, why = socket.open(host, port, channel.__keepalive)
         if not id then
             reason = why
         elseif channel.__closed then
@@ -529,6 +529,7 @@ local channel_meta = { __index = channel }
 --- an error means that it is no good
 ---@field response skynet.socketchannel.read_session?  makes it a channel in session mode
 ---@field nodelay boolean?  sends small pieces at once
+---@field keepalive integer?  seconds after which a connection ends if the other machine is silent
 ---@field overload fun(overload: boolean)?  told when much waits to be sent, and when nothing does any more
 ---@field socket_read function?      replaces `read` of what response functions get
 ---@field socket_readline function?  replaces `readline`
@@ -548,6 +549,7 @@ function socketchannel.channel(desc)
         __authenticate = desc.auth,
         __backups = desc.backup,
         __no_delay = desc.nodelay,
+        __keepalive = desc.keepalive,
         __on_overload = desc.overload,
         __overload = false,
         __read_session = desc.response,

@@ -14,6 +14,7 @@ use skynet_abi::socket_buffer::socket_sendbuffer;
 use skynet_abi::socket_info::socket_info;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{null, null_mut};
+use std::time::Duration;
 
 /// Logs what went wrong, in the name of the service that asked; what the reference
 /// logs, in its words.
@@ -172,6 +173,25 @@ pub unsafe extern "C-unwind" fn skynet_socket_pause(ctx: *mut skynet_context, id
 pub unsafe extern "C-unwind" fn skynet_socket_nodelay(ctx: *mut skynet_context, id: c_int) {
     // SAFETY: as the caller says.
     unsafe { request(ctx, |_| node::nodelay(id)) };
+}
+
+/// Ends a connection, or an attempt to connect, when nothing comes from its peer for some
+/// seconds, not even an acknowledgement; an ERROR message and a CLOSE message follow. An idle
+/// peer is asked every second. It is for connections whose peers may vanish without a word,
+/// and asks nothing of them but TCP. A number below 2 is taken for 2.
+///
+/// # Safety
+/// `ctx` must be a service.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn skynet_socket_keepalive(
+    ctx: *mut skynet_context,
+    id: c_int,
+    seconds: c_int,
+) {
+    let seconds = u64::try_from(seconds).unwrap_or(0).max(2);
+    let duration = Duration::from_secs(seconds);
+    // SAFETY: as the caller says.
+    unsafe { request(ctx, |_| node::keepalive(id, duration)) };
 }
 
 /// Sends: at once if nothing waits, else behind what waits. From any thread.

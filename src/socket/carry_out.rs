@@ -43,6 +43,7 @@ impl Poller {
                     }
                 }
             }
+            Request::Keepalive { id, duration } => self.watch_silence(id, duration),
             Request::Close { id, manner } => self.close(id, manner),
             Request::Abandon { id, owner } => {
                 let connection = self.connections.get(&id);

@@ -3,6 +3,7 @@
 
 use super::block::Block;
 use super::event::{Event, Id, Owner, What};
+use super::silence::Limit;
 use super::socket::Socket;
 use super::source::Source;
 use crate::sync::atomic::Ordering;
@@ -60,6 +61,8 @@ pub struct Connection {
     pub failed: bool,
     /// Small segments are to be sent at once, as soon as there is a descriptor.
     pub nodelay: bool,
+    /// How long its peer may be silent, if somebody cares.
+    pub limit: Option<Limit>,
     /// It stands in the poller's list of sockets to be served.
     pub queued: bool,
     /// Serving it is to panic.
@@ -106,6 +109,7 @@ impl Connection {
             told: false,
             failed: false,
             nodelay: false,
+            limit: None,
             queued: false,
             #[cfg(test)]
             fails: false,

@@ -36,6 +36,7 @@ mod request;
 mod resolve;
 mod serve;
 mod server;
+mod silence;
 #[allow(clippy::module_inception)]
 mod socket;
 mod source;

@@ -313,6 +313,11 @@ pub fn nodelay(id: Id) -> Result<()> {
     ask(|server| server.nodelay(id))
 }
 
+/// Ends a connection whose peer has vanished; see [`Server::keepalive`].
+pub fn keepalive(id: Id, duration: Duration) -> Result<()> {
+    ask(|server| server.keepalive(id, duration))
+}
+
 /// What the node's sockets are doing; see [`Server::info`].
 pub fn info() -> Result<Vec<Info>> {
     with(Server::info)

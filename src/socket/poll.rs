@@ -54,6 +54,9 @@ pub struct Poller {
     /// Listening sockets that could not accept for want of descriptors or memory.
     stalled: Vec<Id>,
     retry_at: Option<Instant>,
+    /// Connections whose peers have to show signs of life, and some that are gone.
+    pub(super) watched: Vec<Id>,
+    pub(super) look_at: Option<Instant>,
     /// Room for the largest datagram, once there was one.
     pub(super) datagram: Vec<u8>,
 }
@@ -81,6 +84,8 @@ impl Poller {
             out: VecDeque::new(),
             stalled: Vec::new(),
             retry_at: None,
+            watched: Vec::new(),
+            look_at: None,
             datagram: Vec::new(),
         })
     }
@@ -167,12 +172,11 @@ impl Poller {
     /// Fetches what has changed; sleeps for it if there is nothing else to do.
     /// Then a new round begins. `false`: a signal handler ran.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
-        let until_retry = self
-            .retry_at
-            .map(|at| at.saturating_duration_since(Instant::now()));
+        let next = [self.retry_at, self.look_at].into_iter().flatten().min();
+        let until_next = next.map(|at| at.saturating_duration_since(Instant::now()));
         let may_sleep = self.ready.is_empty() && timeout != Some(Duration::ZERO);
         let result = if may_sleep && self.shared.requests.fall_asleep() {
-            let timeout = [timeout, until_retry].into_iter().flatten().min();
+            let timeout = [timeout, until_next].into_iter().flatten().min();
             let result = self.poll.poll(&mut self.events, timeout);
             self.shared.requests.wake_up();
             result
@@ -210,6 +214,7 @@ impl Poller {
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.retry_stalled();
         }
+        self.look_for_silence();
         self.turns = self.ready.len();
         Ok(true)
     }

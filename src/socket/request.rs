@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One wish. An id that no connection has is answered as the request defines.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub enum Request {
     Pause { id: Id },
     /// Send small segments at once.
     Nodelay { id: Id },
+    /// End the connection when its peer is silent for so long.
+    Keepalive { id: Id, duration: Duration },
     /// End the socket.
     Close { id: Id, manner: Manner },
     /// End the socket when everything is sent, and without an event, if it is still
@@ -59,6 +62,7 @@ impl Request {
             | Request::Start { id, .. }
             | Request::Pause { id }
             | Request::Nodelay { id }
+            | Request::Keepalive { id, .. }
             | Request::Close { id, .. }
             | Request::Abandon { id, .. }
             | Request::After { id, .. }

@@ -90,7 +90,7 @@ impl Poller {
         }
     }
 
-    fn read_failed(&mut self, id: Id, error: &io::Error) {
+    pub(super) fn read_failed(&mut self, id: Id, error: &io::Error) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -112,7 +112,7 @@ impl Poller {
     /// Nothing more can be read: tells its owner, and stops reading. The socket
     /// stays until its owner closes it, since its peer may still listen, unless
     /// it is known that nobody does.
-    fn end_of_data(&mut self, id: Id) {
+    pub(super) fn end_of_data(&mut self, id: Id) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -337,6 +337,9 @@ impl Poller {
             match Source::connect(address, connection.nodelay) {
                 Ok(attempt) => {
                     let source = Arc::new(attempt.source);
+                    if connection.limit.is_some() {
+                        source.probe();
+                    }
                     connection.readable = false;
                     connection.writable = false;
                     connection.hung_up = false;
@@ -488,7 +491,7 @@ impl Connection {
         }
     }
 
-    fn connecting_failed(&mut self, failure: io::Error) {
+    pub fn connecting_failed(&mut self, failure: io::Error) {
         if let Role::Connecting { error, .. } = &mut self.role {
             *error = Some(failure);
         }

@@ -383,6 +383,13 @@ impl Server {
         self.request([Request::Nodelay { id }])
     }
 
+    /// Ends a connection, or an attempt to connect, with an Error event when nothing comes
+    /// from its peer for `duration`, not even an acknowledgement. An idle peer is asked
+    /// every second, so it is more than that.
+    pub fn keepalive(&self, id: Id, duration: Duration) -> Result<()> {
+        self.request([Request::Keepalive { id, duration }])
+    }
+
     /// Closes a socket once everything written to it is sent. A Close event
     /// follows, unless there was one.
     pub fn close(&self, id: Id) -> Result<()> {

@@ -2,11 +2,12 @@
 
 use super::foreign::Foreign;
 use mio::net::TcpListener;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// A peer that is gone is an error of the call, not a signal to the process.
 const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
@@ -52,6 +53,15 @@ impl Transport {
 pub struct Attempt {
     pub source: Source,
     pub connected: bool,
+}
+
+/// How it stands with the other side of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// For how long nothing has come, not even an acknowledgement.
+    pub lasts: Duration,
+    /// Something was sent since, and should have had an answer.
+    pub unanswered: bool,
 }
 
 impl Source {
@@ -219,6 +229,30 @@ impl Source {
         };
     }
 
+    /// Has the system ask an idle peer every second whether it is there.
+    pub fn probe(&self) {
+        if let Source::Stream(socket) = self {
+            let second = Duration::from_secs(1);
+            let probes = TcpKeepalive::new().with_time(second).with_interval(second);
+            let _ = socket.set_tcp_keepalive(&probes);
+        }
+    }
+
+    /// What has come from the peer; `None` where the system does not say.
+    pub fn silence(&self) -> Option<Silence> {
+        match self {
+            Source::Stream(socket) => silence(socket),
+            _ => None,
+        }
+    }
+
+    /// Closing it will not wait until the peer has everything.
+    pub fn drop_unsent(&self) {
+        if let Source::Stream(socket) = self {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+    }
+
     /// The error that the system has noted for this socket, which it then forgets.
     pub fn take_error(&self) -> Option<io::Error> {
         match self {
@@ -246,6 +280,41 @@ impl Source {
             .as_socket()
             .ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
+}
+
+/// How long an acknowledgement may take. Milliseconds.
+#[cfg(target_os = "linux")]
+const ANSWER: u32 = 500;
+
+#[cfg(target_os = "linux")]
+fn silence(socket: &Socket) -> Option<Silence> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let size = size_of::<libc::tcp_info>();
+    let mut length = libc::socklen_t::try_from(size).ok()?;
+    // SAFETY: `info` has room for `length` bytes, which the call writes at most.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    // SAFETY: the struct has numbers alone, for which zero bytes are valid; what an older
+    // system does not write is zero.
+    let info = unsafe { info.assume_init() };
+    let lasts = info.tcpi_last_data_recv.min(info.tcpi_last_ack_recv);
+    let sent = info.tcpi_unacked > 0 && (ANSWER..lasts).contains(&info.tcpi_last_data_sent);
+    (result == 0).then(|| Silence {
+        lasts: Duration::from_millis(lasts.into()),
+        unanswered: sent || info.tcpi_probes >= 2,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn silence(_socket: &Socket) -> Option<Silence> {
+    None
 }
 
 impl AsRawFd for Source {

@@ -3,6 +3,7 @@
 
 mod drive;
 mod limits;
+mod silence;
 mod soak;
 mod tcp;
 mod udp;

@@ -218,8 +218,22 @@ check.main {
         function()
             local channel = multicast.new()
             local list = members(1, channel.channel)
+            -- The files that it needs are kept by the node.
+            skynet.call(list[1], "debug", "RUN", "")
             local before = memory.block()
             local failed, ended = 0, 0
+            local daemon = skynet.uniqueservice "multicastd"
+            local stall = [[
+                local skynet = require "skynet"
+                repeat until skynet.getenv "multicastd_may_go"
+            ]]
+            skynet.send(daemon, "debug", "RUN", stall)
+            local gone = member()
+            skynet.call(gone, "lua", "publish_and_exit", channel.channel, MESSAGES, text)
+            eventually("a publisher is gone", function()
+                return not pcall(skynet.call, gone, "debug", "PING")
+            end)
+            assert(memory.block() >= before + MESSAGES, "what it has deposited waits")
             for _ = 1, MESSAGES do
                 skynet.fork(function()
                     local ok = pcall(channel.publish, channel, text)
@@ -227,7 +241,10 @@ check.main {
                     ended = ended + 1
                 end)
             end
-            skynet.fork(skynet.kill, skynet.uniqueservice "multicastd")
+            skynet.fork(function()
+                skynet.kill(daemon)
+                skynet.setenv("multicastd_may_go", "true")
+            end)
             eventually("all publishers have an answer", function()
                 return ended == MESSAGES
             end)

@@ -39,6 +39,16 @@ local function daemon_messages()
     return skynet.call(skynet.uniqueservice "multicastd", "debug", "STAT").message
 end
 
+-- Another node has deleted a channel: what is published to it comes no more.
+local function ends(channel, seen)
+    eventually("the channel is gone", function()
+        local count = #seen
+        channel:publish "to nobody"
+        skynet.sleep(5)
+        return #seen == count
+    end)
+end
+
 -- What both nodes do, each with a channel of its own and the other's.
 local function both()
     local own, from_own = listener()
@@ -98,12 +108,7 @@ local function both()
     meet "subscribed"
     own:delete()
     meet "deleted"
-    eventually("no such channel", function()
-        local count = #from_far
-        far:publish "to nobody"
-        skynet.sleep(5)
-        return #from_far == count
-    end)
+    ends(far, from_far)
     local late, nothing = listener(far.channel)
     late:publish "to nobody"
     -- A channel that is deleted from the other node.
@@ -111,12 +116,7 @@ local function both()
     local far_third = multicast.new { channel = meet("third", third.channel) }
     meet "third there"
     far_third:delete()
-    eventually("it is gone", function()
-        local count = #from_third
-        third:publish "to nobody"
-        skynet.sleep(5)
-        return #from_third == count
-    end)
+    ends(third, from_third)
     equal(#nothing, 0, "messages of a channel that is gone")
 end
 

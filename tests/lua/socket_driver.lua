@@ -11,8 +11,8 @@ local function case(name, func)
 end
 
 case("names", function()
-    local names = "bind buffer clear close connect drop header info listen lsend nodelay pause pop push readall " ..
-        "readline resolve send shutdown start str2p udp udp_address udp_connect udp_dial udp_listen udp_send unpack"
+    local names = "bind buffer clear close connect drop header info keepalive listen lsend nodelay pause pop push " ..
+        "readall readline resolve send shutdown start str2p udp udp_address udp_connect udp_dial udp_listen udp_send unpack"
     local count = 0
     for name in names:gmatch "%S+" do
         equal(type(driver[name]), "function", name)
@@ -107,6 +107,8 @@ case("info", function()
     equal(type(all[1].reading), "boolean", "reading")
     equal(type(all[1].writing), "boolean", "writing")
     driver.nodelay(id)
+    equal(driver.keepalive(id, 4), true, "keepalive")
+    fails("number expected", driver.keepalive, id)
     driver.close(id)
 end)
 

@@ -120,12 +120,21 @@ unsafe extern "C-unwind" fn withdraw(L: *mut lua_State) -> c_int {
     0
 }
 
-/// `keeper()`: an object with whose end all deposits end. It is multicastd's: nobody
-/// else takes them.
+/// `keeper()`: makes this service the one with whose end all deposits end. It is
+/// multicastd: nobody else takes them.
 unsafe extern "C-unwind" fn keeper(L: *mut lua_State) -> c_int {
-    // SAFETY: called by Lua; four slots are used.
-    unsafe { (*object::push::<Keeper>(L)).0 = true };
-    1
+    // SAFETY: called by Lua; four slots are used. The registry keeps the object as long
+    // as the Lua state is there, and not until some collection of garbage.
+    unsafe {
+        let keeper = object::push::<Keeper>(L);
+        lua_setfield(
+            L,
+            LUA_REGISTRYINDEX,
+            c"multicast keeper of this state".as_ptr(),
+        );
+        (*keeper).0 = true;
+    }
+    0
 }
 
 /// `group()`: a channel's subscribers, none yet.

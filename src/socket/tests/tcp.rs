@@ -83,7 +83,7 @@ impl Harness {
     }
 
     /// Fills the connection until something waits; how much was sent.
-    fn fill(&self, id: Id) -> usize {
+    pub(super) fn fill(&self, id: Id) -> usize {
         let mut sent = 0;
         let block = vec![b'f'; FILL];
         while self.waiting(id) == 0 {

@@ -78,6 +78,24 @@ function test.order()
     equal(#list[1], 100000)
 end
 
+--- What a sender may put off until all that waits for it has been sent, too, does not wait when that is nothing. The
+--- node is asked on another connection.
+function test.put_off()
+    local sender = cluster.get_sender "server"
+    cluster.reload { beside = second }
+    cluster.call("beside", "@echo", "seen")
+    for _ = 1, 20 do
+        for number = 1, 5 do
+            cluster.send("server", "@echo", "add", number)
+        end
+        skynet.call(sender, "debug", "STAT")
+        local count = 0
+        while count < 5 do
+            count = count + #cluster.call("beside", "@echo", "seen")
+        end
+    end
+end
+
 function test.errors()
     fails(cluster.call, "server", "@echo", "fail")
     fails(cluster.call, "server", "@nobody", "echo")
@@ -215,6 +233,41 @@ function test.moves()
     equal(cluster.get_sender "down", nil)
     equal(pcall(cluster.call, "down", "@echo", "echo"), false)
     equal(pcall(cluster.reload, { wrong = 1 }), false)
+end
+
+--- A node that does not answer at all is left for the address where it does.
+function test.silence()
+    local silent = skynet.getenv "silent"
+    if not silent then
+        return
+    end
+    cluster.reload { silent = silent }
+    local answers = 0
+    for _ = 1, 3 do
+        skynet.fork(function()
+            equal(cluster.call("silent", "@echo", "echo", "heard"), "heard")
+            answers = answers + 1
+        end)
+    end
+    skynet.sleep(LATER)
+    equal(answers, 0)
+    local moved = skynet.now()
+    cluster.reload { silent = first }
+    while answers < 3 do
+        assert(skynet.now() - moved < 500, "it takes too long")
+        skynet.sleep(1)
+    end
+end
+
+--- What the config's file says, and says again.
+function test.file()
+    if skynet.getenv "cluster" then
+        equal(cluster.call("filed", "@echo", "echo", "once"), "once")
+        cluster.reload { filed = false }
+        fails(cluster.call, "filed", "@echo", "echo")
+        cluster.reload()
+        equal(cluster.call("filed", "@echo", "echo", "twice"), "twice")
+    end
 end
 
 --- In both directions, each on its own connection.
