@@ -160,6 +160,17 @@ impl Harbor {
         }
     }
 
+    fn is_own(&self, source: u32) -> bool {
+        let network = self.network.as_ref();
+        network.is_some_and(|network| network.post.own == source)
+    }
+
+    fn on_called_again(&mut self) {
+        if let Some(network) = &mut self.network {
+            network.on_called_again();
+        }
+    }
+
     fn on_other(&self, kind: c_int, source: u32, session: c_int) {
         let Some(network) = &self.network else { return };
         let node = network.post.node;
@@ -207,7 +218,12 @@ pub unsafe extern "C-unwind" fn harbor_init(
         ));
         return 1;
     };
-    harbor.network = Some(Network::new(Post { node, id, slave }));
+    harbor.network = Some(Network::new(Post {
+        node,
+        id,
+        slave,
+        own: node.handle(),
+    }));
     // SAFETY: the instance outlives the callback, the core keeps the context.
     unsafe {
         skynet_callback(context, inst, Some(on_message));
@@ -256,6 +272,7 @@ unsafe extern "C-unwind" fn on_message(
             let message = unsafe { msg.cast::<remote_message>().read_unaligned() };
             harbor.on_remote(&message, source, session);
         }
+        PTYPE_HARBOR if size == 0 && harbor.is_own(source) => harbor.on_called_again(),
         PTYPE_HARBOR if size > 0 => {
             // SAFETY: the core keeps the message for the callback's duration.
             let command = unsafe { slice::from_raw_parts(msg.cast::<u8>(), size) };

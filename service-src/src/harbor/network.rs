@@ -28,6 +28,17 @@ enum Link {
     Down,
 }
 
+/// Whose turn it is before what was put off is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Those who may be about to answer.
+    Theirs,
+    /// Theirs, until the harbor's message to itself arrives.
+    Called,
+    /// Nobody's: they have had theirs.
+    Over,
+}
+
 pub struct Network {
     pub post: Post,
     links: Vec<Link>,
@@ -36,6 +47,9 @@ pub struct Network {
     closing: Vec<c_int>,
     requests: Requests,
     outbox: Outbox,
+    /// Messages of the last read whose receivers may be about to answer.
+    expected: usize,
+    turn: Turn,
 }
 
 impl Network {
@@ -52,6 +66,8 @@ impl Network {
             closing: Vec::new(),
             requests: Requests::new(),
             outbox: Outbox::default(),
+            expected: 0,
+            turn: Turn::Theirs,
         }
     }
 
@@ -177,6 +193,7 @@ impl Network {
         };
         let requests = &mut self.requests;
         let mut internal = None;
+        let mut count = 0;
         let outcome = frames.read(bytes, |cookie, payload| {
             let kind = cookie.destination >> HANDLE_REMOTE_SHIFT;
             let destination = cookie.destination & HANDLE_MASK | post.id << HANDLE_REMOTE_SHIFT;
@@ -193,9 +210,11 @@ impl Network {
             if is_answer(parcel.kind) {
                 requests.answered(destination, parcel.session);
             }
+            count += 1;
             post.deliver(destination, parcel);
             true
         });
+        self.expected = count;
         match (outcome, internal) {
             (Ok(()), None) => return,
             (_, Some(kind)) => post.node.log(format_args!(
@@ -289,11 +308,25 @@ impl Network {
         )
     }
 
-    /// Sends what was put off, unless more messages wait, with which it can go.
+    /// Sends what was put off, unless more messages wait, with which it can go; or
+    /// unless several messages have just come in at once: then their receivers have
+    /// their turn first, as answers to them are likely.
     pub fn after_message(&mut self) {
-        if !self.outbox.is_empty() && self.post.is_idle() {
+        if self.outbox.is_empty() || self.turn == Turn::Called || !self.post.is_idle() {
+            return;
+        }
+        if self.turn == Turn::Theirs && mem::take(&mut self.expected) > 1 {
+            self.turn = Turn::Called;
+            self.post.call_again();
+        } else {
+            self.turn = Turn::Theirs;
             self.send_all();
         }
+    }
+
+    /// The harbor's message to itself: everybody else has had a turn.
+    pub fn on_called_again(&mut self) {
+        self.turn = Turn::Over;
     }
 
     fn send_all(&mut self) {

@@ -13,7 +13,7 @@ use skynet_abi::socket::{skynet_socket_close, skynet_socket_sendbuffer, skynet_s
 use skynet_abi::socket_buffer::{
     SOCKET_BUFFER_MEMORY, SOCKET_BUFFER_RAWPOINTER, socket_sendbuffer,
 };
-use skynet_abi::{PTYPE_ERROR, PTYPE_TEXT};
+use skynet_abi::{PTYPE_ERROR, PTYPE_HARBOR, PTYPE_TEXT};
 
 /// A frame that is not larger goes out with others. Bytes.
 const SMALL: usize = 2048;
@@ -24,6 +24,8 @@ pub struct Post {
     /// This node's number.
     pub id: u32,
     pub slave: u32,
+    /// The harbor's handle.
+    pub own: u32,
 }
 
 impl Post {
@@ -150,6 +152,11 @@ impl Post {
         let waiting = self.node.command(c"STAT", Some(c"mqlen"));
         // SAFETY: an answer is a C string that lives until the next command.
         waiting.is_null() || unsafe { CStr::from_ptr(waiting) } == c"0"
+    }
+
+    /// Has the harbor called once more, after the services that can run now.
+    pub fn call_again(&self) {
+        self.node.send(self.own, PTYPE_HARBOR, 0, &[]);
     }
 
     /// Sends a message to another node, with others if more wait. If it is too large
