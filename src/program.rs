@@ -43,6 +43,7 @@ pub fn run(file: &Path, arguments: &[OsString]) -> Result<(), String> {
     // stack of a new state has room for two functions and an argument, and
     // pushing them allocates nothing.
     unsafe {
+        lua::luaL_initcodecache();
         let state = lua::luaL_newstate();
         if state.is_null() {
             return Err(format!("{NAME}: not enough memory for a Lua state"));

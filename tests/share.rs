@@ -67,3 +67,8 @@ fn sharetable() {
     let line = ") of load";
     assert!(outcome.stdout.contains(line), "no {line:?} in the log");
 }
+
+#[test]
+fn many_services() {
+    passes("many_services");
+}

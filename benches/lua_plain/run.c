@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "lua.h"
-#include "lauxlib.h"
 #include "lualib.h"
+#include "lauxlib.h"
 
 /* The patched Lua has it, and the executable calls it first. */
 void luaL_initcodecache (void) __attribute__((weak));

@@ -8,13 +8,13 @@
 
 #include "lprefix.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+#include <stdlib.h>
+#include <pthread.h>
 
 #include "lua.h"
-#include "lauxlib.h"
 #include "lualib.h"
+#include "lauxlib.h"
 
 #include "lobject.h"
 #include "lshare.h"
@@ -316,12 +316,12 @@ static int cachemode (lua_State *L) {
 
 LUAMOD_API int luaopen_cache (lua_State *L) {
   lua_createtable(L, 0, 3);
+  lua_getglobal(L, "loadfile");
+  lua_setfield(L, -2, "loadfile");
   lua_pushcfunction(L, cacheclear);
   lua_setfield(L, -2, "clear");
   lua_pushcfunction(L, cachemode);
   lua_setfield(L, -2, "mode");
-  lua_getglobal(L, "loadfile");
-  lua_setfield(L, -2, "loadfile");
   return 1;
 }
 

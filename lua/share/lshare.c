@@ -8,22 +8,22 @@
 
 #include "lprefix.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+#include <stdlib.h>
+#include <pthread.h>
 
 #include "lua.h"
 
-#include "lapi.h"
-#include "ldebug.h"
-#include "ldo.h"
-#include "lfunc.h"
-#include "lgc.h"
-#include "lobject.h"
 #include "lshare.h"
 #include "lstate.h"
-#include "lstring.h"
+#include "lfunc.h"
 #include "ltable.h"
+#include "lstring.h"
+#include "ldebug.h"
+#include "lobject.h"
+#include "lapi.h"
+#include "lgc.h"
+#include "ldo.h"
 
 
 /*
@@ -419,7 +419,7 @@ LUA_API void lua_clonetable (lua_State *L, const void *table) {
   lua_lock(L);
   /* Modules that mark tables themselves leave the rest to this function. */
   sealtables(L, t, 1);
-  sethvalue2s(L, L->top.p, t);
+  sethvalue2s(L, L->top.p, t);  /* itself, not a copy */
   api_incr_top(L);
   lua_unlock(L);
 }

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "lua.h"
-#include "lauxlib.h"
 #include "lualib.h"
+#include "lauxlib.h"
 
 /* As modules of the reference do, which mark tables themselves. */
 #include "lgc.h"
@@ -555,30 +555,39 @@ static void reader (int number) {
 }
 
 
-/* Marks a table as modules that were compiled for the reference do. */
-static void mark (lua_State *L) {
-  Table *t = (Table *)lua_topointer(L, -1);
-  if (isshared(t))
-    return;
-  makeshared(t);
-  luaL_checkstack(L, 4, NULL);
-  lua_pushnil(L);
-  while (lua_next(L, -2) != 0) {
-    int index;
-    for (index = -1; index >= -2; index--) {
-      if (lua_type(L, index) == LUA_TSTRING)
-        lua_sharestring(L, index);
-      else if (lua_isfunction(L, index) && !lua_iscfunction(L, index)) {
-        makeshared((LClosure *)lua_topointer(L, index));
+static void mark (lua_State *L, int index);
+
+/* Marks one key or value. */
+static void markitem (lua_State *L, int index) {
+  switch (lua_type(L, index)) {
+    case LUA_TTABLE:
+      mark(L, index);
+      break;
+    case LUA_TSTRING:
+      lua_sharestring(L, index);
+      break;
+    case LUA_TFUNCTION:
+      if (!lua_iscfunction(L, index)) {
+        LClosure *function = (LClosure *)lua_topointer(L, index);
         lua_sharefunction(L, index);
+        makeshared(function);
       }
-      else if (lua_istable(L, index)) {
-        lua_pushvalue(L, index);
-        mark(L);
-        lua_pop(L, 1);
-      }
+      break;
+  }
+}
+
+
+/* Marks a table as modules do that were compiled for the reference's Lua. */
+static void mark (lua_State *L, int index) {
+  int table = lua_absindex(L, index);
+  Table *marked = (Table *)lua_topointer(L, table);
+  if (!isshared(marked)) {
+    makeshared(marked);
+    check(lua_checkstack(L, 10));
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+      markitem(L, -2);
+      markitem(L, -1);
     }
-    lua_pop(L, 1);
   }
 }
 
@@ -598,7 +607,7 @@ static void race (void) {
       runwith(owner, tablemaker, 1);
       lua_gc(owner, LUA_GCCOLLECT);
       lua_gc(owner, LUA_GCSTOP);
-      mark(owner);
+      mark(owner, -1);
       sharedtable = lua_topointer(owner, -1);
     }
     inthreads(reader);

@@ -117,9 +117,9 @@ local function main()
     end)
 
     skynet.info_func(function()
-        local info, history = {}, {}
+        local report, history = {}, {}
         for name, version in pairs(current) do
-            info[name] = { current = version.pointer, size = version.matrix:size() }
+            report[name] = { current = version.pointer, size = version.matrix:size() }
             history[name] = {}
         end
         for version in pairs(versions) do
@@ -136,10 +136,10 @@ local function main()
         end
         for name, lines in pairs(history) do
             if #lines > 0 then
-                info[name].history = table.concat(lines, "\n\t")
+                report[name].history = table.concat(lines, "\n\t")
             end
         end
-        return info
+        return report
     end)
 end
 

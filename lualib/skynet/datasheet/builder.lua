@@ -126,15 +126,15 @@ local function main()
     end)
 
     skynet.info_func(function()
-        local info = {}
+        local report = {}
         for handle, record in pairs(handles) do
             if sheets[record.name].handle == handle then
-                info[record.name] = { handle = handle, monitors = record.count }
+                report[record.name] = { handle = handle, monitors = record.count }
             else
-                info[handle] = record.count
+                report[handle] = record.count
             end
         end
-        return info
+        return report
     end)
 end
 
