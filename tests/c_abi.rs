@@ -123,6 +123,7 @@ mod services {
         socket_echo
         socket_forgotten
         socket_gone
+        socket_keepalive
         socket_messages
         socket_orphans
         socket_soak
