@@ -291,7 +291,8 @@ impl Network {
 
     /// Sends what was put off, unless more messages wait, with which it can go.
     pub fn after_message(&mut self) {
-        if !self.outbox.is_empty() && self.post.is_idle() {
+        let post = self.post;
+        if self.outbox.is_due(|| post.is_idle()) {
             self.send_all();
         }
     }
