@@ -318,6 +318,7 @@ fn calls_and_names() {
     two.wait_for("got\tword");
     let handle = one.handle.clone();
     two.answers("d name TAKEN", &two.handle.clone());
+    two.fails(&format!("long harbor queryname {}", "n".repeat(300)));
     one.answers("e name ONE", &handle);
     two.answers("f call ONE back", "back\t1\tfalse");
 
@@ -645,7 +646,15 @@ fn links_that_never_are() {
     drop(twelve.master);
     one.has_failed("w12");
     one.has_failed("c12");
-    drop((nine, eleven));
+    // What it says is no address.
+    one.begin("w13 call :0d000005 word");
+    one.answers("s13 send :0d000005 word", "sent");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let thirteen = Player::join_at(&network, 13, 3, "nowhere", listener);
+    one.wait_for("Can't connect to nowhere (harbor 13)");
+    one.has_failed("w13");
+    one.fails("c13 harbor connect 13");
+    drop((nine, eleven, thirteen));
     one.end();
 }
 
