@@ -399,6 +399,30 @@ fn killed() {
     one.end();
 }
 
+/// A node that comes when another one has left knows that from the master: calls by that
+/// one's name, and by its handle, fail.
+#[test]
+fn came_later() {
+    let network = Network::new("later");
+    let mut one = network.open(1);
+    let mut two = network.open(2);
+    let handle = two.handle.clone();
+    two.answers("n name TWO", &handle);
+    one.answers("first call TWO word", "word\t2\tfalse");
+    two.kill();
+    one.wait_for("slave 2 is down");
+    let mut three = network.open(3);
+    three.fails("name call TWO word");
+    three.wait_for("Drop message to");
+    three.fails(&format!("handle call {handle} word"));
+    three.answers("query harbor queryname TWO", &handle);
+    three.fails("never harbor connect 2");
+    let own = one.handle.clone();
+    three.answers(&format!("one call {own} word"), "word\t1\tfalse");
+    three.end();
+    one.end();
+}
+
 /// The tutorial's programs for a network.
 #[test]
 fn tutorial() {
