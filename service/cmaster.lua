@@ -7,7 +7,8 @@ local socket = require "skynet.socket"
 local keepalive = require "skynet.keepalive"
 local package = require "skynet.harborpackage"
 
---- number -> { fd = its connection, or false when it has left, address = where it takes links }
+--- number -> { fd = its connection, or false when it has left, address = where it takes links, informed = it knows who
+--- has left }
 local slaves = {}
 --- name -> handle
 local names = {}
@@ -62,11 +63,26 @@ function request.Q(fd, name)
     end
 end
 
-local function serve(fd)
+-- Tells a slave who had left before it came: a name or a message may lead there. A slave that starts would take them for
+-- some of those that it waits for; one that asks for something has started.
+local function inform(slave)
+    if slave.informed then
+        return
+    end
+    slave.informed = true
+    for id, other in pairs(slaves) do
+        if not other.fd then
+            socket.write(slave.fd, package.pack("D", id))
+        end
+    end
+end
+
+local function serve(fd, slave)
     while true do
         local letter, name, handle = package.read(fd)
         local run = request[letter]
         if run then
+            inform(slave)
             run(fd, name, handle)
         else
             skynet.error("Invalid slave message type " .. tostring(letter))
@@ -85,7 +101,7 @@ local function accept(fd, from)
         return
     end
     skynet.error(("Harbor %d (fd=%d) report %s"):format(id, fd, address))
-    local _, reason = pcall(serve, fd)
+    local _, reason = pcall(serve, fd, slaves[id])
     if reason ~= "closed" then
         skynet.error(("disconnect fd = %d, error = %s"):format(fd, reason))
     end

@@ -68,11 +68,20 @@ local function hand_over(letter, fd, id)
     slave.tell_harbor("%s %d %d", letter, fd, id)
 end
 
+-- An address that is none is one that cannot be reached.
+local function open(address)
+    local ok, fd, reason = pcall(socket.open, address, nil, keepalive.SECONDS)
+    if ok then
+        return fd, reason
+    end
+    return nil, fd
+end
+
 local function connect(id, address)
     if links[id] ~= nil then
         return
     end
-    local fd, reason = socket.open(address, nil, keepalive.SECONDS)
+    local fd, reason = open(address)
     if links[id] ~= nil then
         -- It has left meanwhile.
         if fd then
@@ -185,9 +194,9 @@ local function listen_to_master()
     socket.close(fd)
 end
 
-local function ask_master(name)
+local function ask_master(question)
     if master then
-        socket.write(master, package.pack("Q", name))
+        socket.write(master, question)
     else
         slave.give_up_names()
     end
@@ -210,8 +219,13 @@ end
 
 --- Without a master the call fails if the name is not known yet.
 function command.QUERYNAME(name)
-    if not slave.answer_owner(name) and slave.want(name, skynet.response()) then
-        ask_master(name)
+    if slave.answer_owner(name) then
+        return
+    end
+    -- An error, while there is somebody to tell, if the name is too long to ask for.
+    local question = package.pack("Q", name)
+    if slave.want(name, skynet.response()) then
+        ask_master(question)
     end
 end
 
@@ -250,7 +264,7 @@ function report.Q(name)
         slave.tell_name(name)
     else
         slave.want(name)
-        ask_master(name)
+        ask_master(package.pack("Q", name))
     end
 end
 

@@ -39,25 +39,28 @@ impl Network {
 
     /// Starts a node, and does not wait for it. Number 1 is the master.
     fn start(&self, id: u8) -> Node {
-        let scratch =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("harbor.{}.{id}", self.test));
-        fs::create_dir_all(&scratch).unwrap();
-        let config = scratch.join("config");
-        let (master, port) = (self.master, free_port());
-        let text = network::config(id, "harbor_node", master, port);
-        fs::write(&config, text).unwrap();
-        let program = Program::start(
-            Command::new(env!("CARGO_BIN_EXE_skynet"))
-                .arg(config)
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .stdin(Stdio::piped()),
-        );
+        let port = free_port();
+        let settings = network::config(id, "harbor_node", self.master, port);
         Node {
-            program,
+            program: self.run(id, &settings),
             port,
             handle: String::new(),
             taken: HashSet::new(),
         }
+    }
+
+    fn run(&self, id: u8, settings: &str) -> Program {
+        let scratch =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("harbor.{}.{id}", self.test));
+        fs::create_dir_all(&scratch).unwrap();
+        let config = scratch.join("config");
+        fs::write(&config, settings).unwrap();
+        Program::start(
+            Command::new(env!("CARGO_BIN_EXE_skynet"))
+                .arg(config)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .stdin(Stdio::piped()),
+        )
     }
 
     /// Starts a node, and waits until it is linked with those that were there.
@@ -315,6 +318,7 @@ fn calls_and_names() {
     two.wait_for("got\tword");
     let handle = one.handle.clone();
     two.answers("d name TAKEN", &two.handle.clone());
+    two.fails(&format!("long harbor queryname {}", "n".repeat(300)));
     one.answers("e name ONE", &handle);
     two.answers("f call ONE back", "back\t1\tfalse");
 
@@ -393,6 +397,65 @@ fn killed() {
     three.answers(&format!("still call {handle} word"), "word\t1\tfalse");
     three.end();
     one.end();
+}
+
+/// A node that comes when another one has left knows that from the master: calls by that
+/// one's name, and by its handle, fail.
+#[test]
+fn came_later() {
+    let network = Network::new("later");
+    let mut one = network.open(1);
+    let mut two = network.open(2);
+    let handle = two.handle.clone();
+    two.answers("n name TWO", &handle);
+    one.answers("first call TWO word", "word\t2\tfalse");
+    two.kill();
+    one.wait_for("slave 2 is down");
+    let mut three = network.open(3);
+    three.fails("name call TWO word");
+    three.wait_for("Drop message to");
+    three.fails(&format!("handle call {handle} word"));
+    three.answers("query harbor queryname TWO", &handle);
+    three.fails("never harbor connect 2");
+    let own = one.handle.clone();
+    three.answers(&format!("one call {own} word"), "word\t1\tfalse");
+    three.end();
+    one.end();
+}
+
+/// The tutorial's programs for a network.
+#[test]
+fn tutorial() {
+    let network = Network::new("tutorial");
+    let start = |id: u8| {
+        let settings = network::config(id, "console", network.master, free_port());
+        let settings = settings.replace("./tests/lua/", "./examples/tutorial/");
+        let mut program = network.run(id, &format!("{settings}tutorial_hurry = 20\n"));
+        program.wait_for("LAUNCH snlua console");
+        program
+    };
+    let enter = |program: &Program, line: &str| {
+        let mut input = program.child.stdin.as_ref().expect("it is a pipe");
+        writeln!(input, "{line}").unwrap();
+    };
+    let mut one = start(1);
+    let mut two = start(2);
+    // Also before there is the name.
+    enter(&two, "35-globalcall");
+    two.wait_for("LAUNCH snlua 35-globalcall");
+    enter(&one, "34-globalluamsg");
+    two.wait_for("skynet.call return value: TEST REMOTE NODE MSG");
+    for node in [&mut two, &mut one] {
+        enter(node, "35-globalcall");
+        node.wait_for("skynet.call return value: TEST REMOTE NODE MSG");
+    }
+    enter(&one, "36-multicastpub");
+    one.wait_for("new channel ID 1");
+    enter(&two, "37-multicastsub 1");
+    for _ in 0..3 {
+        two.wait_for("channel ID: [Multicast:1] source: :01");
+    }
+    one.wait_for("KILL self");
 }
 
 /// Without a master, nodes that are linked go on, and new names fail at once.
@@ -607,7 +670,15 @@ fn links_that_never_are() {
     drop(twelve.master);
     one.has_failed("w12");
     one.has_failed("c12");
-    drop((nine, eleven));
+    // What it says is no address.
+    one.begin("w13 call :0d000005 word");
+    one.answers("s13 send :0d000005 word", "sent");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let thirteen = Player::join_at(&network, 13, 3, "nowhere", listener);
+    one.wait_for("Can't connect to nowhere (harbor 13)");
+    one.has_failed("w13");
+    one.fails("c13 harbor connect 13");
+    drop((nine, eleven, thirteen));
     one.end();
 }
 

@@ -204,3 +204,19 @@ fn requests_without_answers() {
     assert!(!sessions.contains(&MANY) && !sessions.contains(&(MANY - 200_000)));
     assert!((MANY - 150_000..MANY).all(|session| sessions.contains(&session)));
 }
+
+/// A session that is used again counts for the later request alone, however old the
+/// earlier one is.
+#[test]
+fn requests_with_a_session_that_was_used() {
+    let mut requests = Requests::new();
+    requests.sent(request(1, 1, 0x0200_0005), |_| true);
+    for session in 2..=1 << 18 {
+        requests.sent(request(1, session, 0x0400_0005), |_| true);
+    }
+    requests.sent(request(2, 1, 0x0400_0005), |_| true);
+    requests.sent(request(1, 1, 0x0300_0005), |_| true);
+    assert_eq!(requests.take(|handle| handle >> 24 == 2), []);
+    requests.answered(1, 1);
+    assert_eq!(requests.take(|handle| handle >> 24 == 3), []);
+}

@@ -312,14 +312,22 @@ impl Network {
     /// unless several messages have just come in at once: then their receivers have
     /// their turn first, as answers to them are likely.
     pub fn after_message(&mut self) {
-        if self.outbox.is_empty() || self.turn == Turn::Called || !self.post.is_idle() {
+        let (turn, post) = (self.turn, self.post);
+        let mut idle = false;
+        let due = self.outbox.is_due(|| {
+            idle = turn != Turn::Called && post.is_idle();
+            idle
+        });
+        if !due {
             return;
         }
-        if self.turn == Turn::Theirs && mem::take(&mut self.expected) > 1 {
+        if idle && turn == Turn::Theirs && mem::take(&mut self.expected) > 1 {
             self.turn = Turn::Called;
-            self.post.call_again();
+            post.call_again();
         } else {
-            self.turn = Turn::Theirs;
+            if idle {
+                self.turn = Turn::Theirs;
+            }
             self.send_all();
         }
     }

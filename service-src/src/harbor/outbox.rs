@@ -2,13 +2,18 @@
 //! would cost more than everything else that is done for it.
 //!
 //! Frames stay here only while more messages wait for the harbor, which is called
-//! again for them, so that none depends on what comes later.
+//! again for them, so that none depends on what comes later; and not for long, if
+//! there are always more.
 #![forbid(unsafe_code)]
 
 use core::ffi::c_int;
 
 /// What goes out at once. Bytes.
 const FULL: usize = 16 * 1024;
+
+/// As many messages may be handled while something is put off: a harbor that is
+/// never idle has others for those who are sent little.
+const PATIENCE: u32 = 256;
 
 /// After a burst, room is given back beyond this. Bytes.
 const KEPT: usize = 2 * FULL;
@@ -24,11 +29,23 @@ pub struct Outbox {
     /// Sockets with something to send are at the front; those behind keep their room.
     sockets: Vec<Pending>,
     waiting: usize,
+    /// How many messages have been handled while something was put off.
+    handled: u32,
 }
 
 impl Outbox {
     pub fn is_empty(&self) -> bool {
         self.waiting == 0
+    }
+
+    /// A message has been handled. Says whether what was put off is to go out.
+    pub fn is_due(&mut self, is_idle: impl FnOnce() -> bool) -> bool {
+        if self.is_empty() {
+            self.handled = 0;
+            return false;
+        }
+        self.handled += 1;
+        self.handled >= PATIENCE || is_idle()
     }
 
     /// Adds a frame that comes in parts. What is full goes to `write`.
@@ -80,6 +97,7 @@ impl Outbox {
 
     /// Sends everything.
     pub fn flush(&mut self, write: impl Fn(c_int, &[u8])) {
+        self.handled = 0;
         while let Some(last) = self.waiting.checked_sub(1) {
             self.send(last, &write);
         }
@@ -141,6 +159,22 @@ mod tests {
         let mut all = written.take();
         all.sort();
         assert_eq!(all, [(3, b"!".to_vec()), (4, vec![4]), (5, vec![5])]);
+    }
+
+    #[test]
+    fn does_not_wait_for_ever() {
+        let (mut outbox, written) = (Outbox::default(), Written::default());
+        let write = |socket, bytes: &[u8]| written.write(socket, bytes);
+        assert!(!outbox.is_due(|| true), "there is nothing");
+        for _ in 0..2 {
+            outbox.add(3, &[b"x"], write);
+            let due = (1..1000).find(|_| outbox.is_due(|| false));
+            assert_eq!(due, Some(PATIENCE), "the harbor is never idle");
+            outbox.flush(write);
+            assert!(!outbox.is_due(|| true));
+        }
+        outbox.add(3, &[b"x"], write);
+        assert!(outbox.is_due(|| true));
     }
 
     #[test]

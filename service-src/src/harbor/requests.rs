@@ -77,8 +77,12 @@ impl Requests {
         if self.young.len() >= self.patience {
             self.forget_the_dead(is_alive);
         }
-        self.young
-            .insert(key(request.source, request.session), request.destination);
+        let key = key(request.source, request.session);
+        self.young.insert(key, request.destination);
+        if !self.old.is_empty() {
+            // Its session was used before, and there was no answer.
+            self.old.remove(&key);
+        }
     }
 
     pub fn answered(&mut self, source: u32, session: i32) {
