@@ -141,6 +141,21 @@ fn a_node_dies() {
     assert!(again.program.wait_end().success());
 }
 
+/// A call fails; it does not wait for ever.
+#[test]
+fn a_limit_that_is_no_number() {
+    let server = Server::start("limit", "");
+    let (first, second) = (server.first, server.second);
+    let more = format!(
+        "cluster_limit = \"256M\"\nonly = \"senders\"\n\
+         first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n"
+    );
+    let outcome = node::run("cluster/client", "cluster.limit.client", &more);
+    for text in ["number expected, got string", "bad\tsenders"] {
+        assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    }
+}
+
 /// A frame: its size and its content.
 fn frame(content: &[u8]) -> Vec<u8> {
     let size = u16::try_from(content.len()).unwrap();
