@@ -52,7 +52,8 @@ local function refuse(reason)
         refused = true
         link.flush()
         skynet.error(("cluster: closes connection %d : %s"):format(fd, reason))
-        skynet.send(gate, "lua", "kick", fd)
+        -- Not by the gate: it would log all that is on its way to it. It hears of the end behind that.
+        driver.shutdown(fd)
     end
 end
 

@@ -26,6 +26,10 @@ local PTYPE_ERROR <const> = skynet.PTYPE_ERROR
 local node, this_node, host, port = ...
 port = tonumber(port)
 
+-- One that is none is an error here, and not when there is a connection and somebody waits.
+local limit = skynet.getenv "cluster_limit"
+link.responses(limit)
+
 --- The socket, while there is one; `usable` once it is connected.
 local fd
 local usable = false
@@ -148,7 +152,7 @@ end
 function on.init(id)
     if id == fd and waiting then
         driver.nodelay(id)
-        read_response = link.responses(skynet.getenv "cluster_limit")
+        read_response = link.responses(limit)
         connected(true)
     end
 end

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -140,6 +141,21 @@ fn a_node_dies() {
     assert!(again.program.wait_end().success());
 }
 
+/// A call fails; it does not wait for ever.
+#[test]
+fn a_limit_that_is_no_number() {
+    let server = Server::start("limit", "");
+    let (first, second) = (server.first, server.second);
+    let more = format!(
+        "cluster_limit = \"256M\"\nonly = \"senders\"\n\
+         first = \"127.0.0.1:{first}\"\nsecond = \"127.0.0.1:{second}\"\n"
+    );
+    let outcome = node::run("cluster/client", "cluster.limit.client", &more);
+    for text in ["number expected, got string", "bad\tsenders"] {
+        assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    }
+}
+
 /// A frame: its size and its content.
 fn frame(content: &[u8]) -> Vec<u8> {
     let size = u16::try_from(content.len()).unwrap();
@@ -245,6 +261,18 @@ fn hostile_bytes() {
         other.write_all(&query(5)).unwrap();
         assert_eq!(read_frame(&mut other)[..5], [5, 0, 0, 0, 1], "{what}");
     }
+    // Much of it from many at once: when it is refused there is more on its way already.
+    let flood = frame(&[b'T'; 1024]).repeat(2000);
+    let port = server.first;
+    thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                let _ = stream.write_all(&flood);
+                is_closed(&mut stream, "a flood");
+            });
+        }
+    });
     // What makes no sense to a service is answered, and more can be asked.
     for (bytes, answer) in [
         (
@@ -276,4 +304,6 @@ fn hostile_bytes() {
         .write_all(&frame(b"\x80\x05.echo\0\0\0\0\x24exit"))
         .unwrap();
     assert!(server.program.wait_end().success());
+    let seen = server.program.seen();
+    assert!(!seen.iter().any(|line| line.contains("Drop message")));
 }

@@ -283,6 +283,8 @@ unsafe fn is_marked(L: *mut lua_State) -> bool {
     }
 }
 
+const NOT_A_LIST: &[u8] = b"json: a table's numbers are not 1 to its length";
+
 /// Whether the table on top of the stack has a number as its first key. A Lua error
 /// if then not all of its keys are 1 to its length.
 ///
@@ -297,6 +299,11 @@ unsafe fn has_numbers(L: *mut lua_State) -> bool {
         while lua_next(L, -2) != 0 {
             lua_settop(L, -2);
             if lua_type(L, -1) == LUA_TNUMBER {
+                let index = lua_tointegerx(L, -1, std::ptr::null_mut());
+                // Behind a length there may be more, and before it gaps.
+                if lua_isinteger(L, -1) == 0 || index < 1 || index as u64 > length as u64 {
+                    raise(L, NOT_A_LIST);
+                }
                 count += 1;
             } else if count == 0 {
                 lua_settop(L, -2);
@@ -305,9 +312,8 @@ unsafe fn has_numbers(L: *mut lua_State) -> bool {
                 raise(L, b"json: a table has numbers and other keys");
             }
         }
-        // So many numbers, of which 1 to the length have values.
         if count != length {
-            raise(L, b"json: a table's numbers are not 1 to its length");
+            raise(L, NOT_A_LIST);
         }
         count > 0
     }

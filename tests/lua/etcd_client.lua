@@ -26,6 +26,21 @@ case("endpoints", function()
     local other = etcd.client { endpoints = { dead, endpoint } }
     other:put("other", "1")
     equal(other.current, 2, "it goes on with the one that answers")
+    -- Requests that fail at it at the same time do not pass over the other one.
+    local shared = etcd.client { endpoints = { dead, endpoint } }
+    local results = {}
+    for i = 1, 4 do
+        skynet.fork(function()
+            results[i] = { pcall(shared.put, shared, "shared", "1") }
+        end)
+    end
+    check.eventually("all have ended", function()
+        return #results == 4
+    end)
+    for _, result in ipairs(results) do
+        assert(result[1], result[2])
+    end
+    equal(shared.current, 2, "all go on with the one that answers")
     fails("etcd " .. dead .. ": ", client.put, etcd.client { endpoints = dead }, "x", "1")
     fails("no endpoint answers", client.put, etcd.client { endpoints = { dead, dead } }, "x", "1")
 end)

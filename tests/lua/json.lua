@@ -50,6 +50,12 @@ local function refused()
     fails("json: a function cannot be encoded", json.encode, { print })
     fails("json: a userdata cannot be encoded", json.encode, io.stdout)
     fails("json: a table's numbers are not 1 to its length", json.encode, { [2] = 1 })
+    -- With a gap, and another key that makes up for it in number.
+    for _, key in ipairs { 0.5, 0, -1, 100 } do
+        local list = { 1, 2, 3, 4, 5, 6, 7, 8, 9 }
+        list[key], list[1] = "lost", nil
+        fails("json: a table's numbers are not 1 to its length", json.encode, list)
+    end
     fails("json: a table has numbers and other keys", json.encode, { 1, a = 1 })
     fails("json: an object's key is no string", json.encode, { [true] = 1 })
     fails("value expected", json.encode)

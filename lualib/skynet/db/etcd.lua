@@ -157,15 +157,19 @@ local function try(self, path, body)
     return answer
 end
 
-local function next_endpoint(self)
-    self.current = self.current % #self.endpoints + 1
+-- Several requests may fail at the same one, which is no reason to pass over the next.
+local function leave_endpoint(self, index)
+    if self.current == index then
+        self.current = index % #self.endpoints + 1
+    end
 end
 
 -- Sends to one endpoint after another until one has answered.
 local function ask_all(self, path, body)
     local reason
     for _ = 1, #self.endpoints do
-        local endpoint = self.endpoints[self.current]
+        local index = self.current
+        local endpoint = self.endpoints[index]
         local answer, wrong, code = try(self, path, body)
         if answer then
             return answer
@@ -174,7 +178,7 @@ local function ask_all(self, path, body)
         if code then
             return nil, code, endpoint, reason
         end
-        next_endpoint(self)
+        leave_endpoint(self, index)
         if self.endpoints[2] == nil then
             fail(endpoint, reason)
         end
@@ -346,12 +350,12 @@ function client:watch(key, range_end, revision)
     header["Grpc-Metadata-hasleader"] = "true"
     local ok, stream = pcall(httpc.request_stream, "POST", endpoint, "/v3/watch", nil, header, body, self.timeout)
     if not ok then
-        next_endpoint(self)
+        leave_endpoint(self, index)
         fail(endpoint, stream)
     end
     if stream.status ~= 200 then
         stream:close()
-        next_endpoint(self)
+        leave_endpoint(self, index)
         -- It may be about the token, which is no longer used.
         self.token = nil
         fail(endpoint, format("status %d for a watch", stream.status))
