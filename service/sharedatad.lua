@@ -1,6 +1,7 @@
 --- The owner of what `skynet.sharedata` shares. Each object counts its users: this service for the one that a name has
---- now, a message with an object from when it is sent until it is confirmed, and every box in another service. One that
---- no name has any more is freed when nobody uses it; as no message says so, it is looked at from time to time.
+--- now, a message with an object from when it is sent until it is confirmed, or its receiver has ended, and every box in
+--- another service. One that no name has any more is freed when nobody uses it; as no message says so, it is looked at
+--- from time to time.
 
 local skynet = require "skynet"
 local host = require "skynet.sharedata.corelib".host
@@ -15,13 +16,15 @@ local FEW_WATCHERS <const> = 16
 
 ---@class sharedatad.entry
 ---@field object lightuserdata
----@field watchers function[]  the responses of those who wait for another object
+---@field watchers { source: integer, respond: function }[]  those who wait for another object
 ---@field check integer  how many they are when they are checked
 
 ---@type table<string, sharedatad.entry>
 local entries = {}
 --- object -> true: a name has it, false: it has been replaced
 local objects = {}
+--- source -> object -> how many messages with it the source has not confirmed
+local unconfirmed = {}
 
 local collecting = false
 local pause
@@ -109,36 +112,57 @@ local function find(name)
     return entry
 end
 
+--- Counts a message with an object to a service.
+local function send(source, object)
+    local counts = unconfirmed[source] or {}
+    unconfirmed[source] = counts
+    counts[object] = (counts[object] or 0) + 1
+    host.incref(object)
+end
+
+--- Counts off one that has arrived, or that nobody will get.
+local function arrived(source, object)
+    local counts = unconfirmed[source]
+    local count = counts and counts[object]
+    if count then
+        counts[object] = count > 1 and count - 1 or nil
+        if next(counts) == nil then
+            unconfirmed[source] = nil
+        end
+        host.decref(object)
+    end
+end
+
 --- Sends an object to those who wait, or nothing when its name has ended.
 local function tell(entry, object)
     local watchers = entry.watchers
     entry.watchers, entry.check = {}, FEW_WATCHERS
-    for _, respond in ipairs(watchers) do
+    for _, watcher in ipairs(watchers) do
         if not object then
-            respond(true)
+            watcher.respond(true)
         else
-            host.incref(object)
-            if not respond(true, object) then
+            send(watcher.source, object)
+            if not watcher.respond(true, object) then
                 -- It has gone, and will not confirm.
-                host.decref(object)
+                arrived(watcher.source, object)
             end
         end
     end
 end
 
-local function watch(entry, respond)
+local function watch(entry, watcher)
     local watchers = entry.watchers
     if #watchers >= entry.check then
         local alive = {}
         for _, other in ipairs(watchers) do
-            if other "TEST" then
+            if other.respond "TEST" then
                 table.insert(alive, other)
             end
         end
         watchers, entry.watchers = alive, alive
         entry.check = math.max(FEW_WATCHERS, #alive * 2)
     end
-    table.insert(watchers, respond)
+    table.insert(watchers, watcher)
 end
 
 --- The handlers answer by themselves.
@@ -148,7 +172,7 @@ local function add(name, object)
     entries[name] = { object = object, watchers = {}, check = FEW_WATCHERS }
 end
 
-function command.new(name, value, ...)
+function command.new(_, name, value, ...)
     local object = not entries[name] and build(name, value, ...)
     -- The program may have let another message in.
     if not object or entries[name] then
@@ -161,7 +185,7 @@ function command.new(name, value, ...)
     skynet.retpack()
 end
 
-function command.update(name, value, ...)
+function command.update(_, name, value, ...)
     -- If this fails, everything stays as it is.
     local object = build(name, value, ...)
     local entry = entries[name]
@@ -178,7 +202,7 @@ function command.update(name, value, ...)
     skynet.retpack()
 end
 
-function command.delete(name)
+function command.delete(_, name)
     local entry = find(name)
     entries[name] = nil
     tell(entry, nil)
@@ -186,38 +210,46 @@ function command.delete(name)
     skynet.retpack()
 end
 
-function command.query(name)
+function command.query(source, name)
     local object = find(name).object
-    host.incref(object)
+    send(source, object)
     skynet.retpack(object)
 end
 
-function command.confirm(object)
+function command.confirm(source, object)
     skynet.ignoreret()
-    if objects[object] ~= nil then
-        host.decref(object)
+    arrived(source, object)
+end
+
+--- A service has ended, and confirms nothing any more.
+function command.close(source)
+    skynet.ignoreret()
+    for object, count in pairs(unconfirmed[source] or {}) do
+        for _ = 1, count do
+            arrived(source, object)
+        end
     end
 end
 
 --- Answers when a name has another object than this one; with nothing when it has ended.
-function command.monitor(name, object)
+function command.monitor(source, name, object)
     local entry = entries[name]
     if not entry then
         skynet.retpack()
     elseif entry.object ~= object then
-        host.incref(entry.object)
+        send(source, entry.object)
         skynet.retpack(entry.object)
     else
-        watch(entry, skynet.response())
+        watch(entry, { source = source, respond = skynet.response() })
     end
 end
 
 skynet.start(function()
-    skynet.dispatch("lua", function(_, _, name, ...)
+    skynet.dispatch("lua", function(_, source, name, ...)
         local run_command = command[name]
         if not run_command then
             error("unknown sharedata command " .. tostring(name))
         end
-        run_command(...)
+        run_command(source, ...)
     end)
 end)

@@ -364,8 +364,12 @@ static const char *shareitems (Sealing *s, Table *t) {
   }
   for (i = 0; wrong == NULL && i < sizenode(t); i++) {
     Node *n = gnode(t, i);
-    if (isempty(gval(n)))
+    if (isempty(gval(n))) {
+      /* No collector looks at a sealed table, to do this when the key goes. */
+      if (keyiscollectable(n))
+        setdeadkey(n);
       continue;
+    }
     if (keyiscollectable(n))
       wrong = shareitem(s, withvariant(keytt(n)), gckey(n));
     if (wrong == NULL && iscollectable(gval(n)))

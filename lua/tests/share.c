@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lua.h"
@@ -313,6 +314,46 @@ static void agedtables (void) {
 }
 
 
+/* Gives each block pages of its own, so that a look at a freed one is fatal. */
+static void *inpages (void *ud, void *block, size_t old, size_t size) {
+  void *result = NULL;
+  (void)ud;
+  if (size > 0) {
+    result = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (result == MAP_FAILED)
+      return NULL;
+  }
+  if (block != NULL && old > 0) {
+    if (result != NULL)
+      memcpy(result, block, (old < size) ? old : size);
+    check(munmap(block, old) == 0);
+  }
+  return result;
+}
+
+
+/* Keys whose values are gone, the last of them by a finaliser that runs when
+   the table is shared: the owner frees these strings later. */
+static void emptiedkeys (void) {
+  lua_State *owner = lua_newstate(inpages, NULL, 1);
+  lua_State *reader = newstate();
+  check(owner != NULL);
+  luaL_requiref(owner, LUA_GNAME, luaopen_base, 1);
+  luaL_requiref(owner, LUA_STRLIBNAME, luaopen_string, 1);
+  lua_settop(owner, 0);
+  run(owner, "local t = {[('gone '):rep(3)] = 1}"
+             " setmetatable({}, {__gc = function() t[next(t)] = nil end})"
+             " return t");
+  lua_sharetable(owner, 1);
+  run(owner, "collectgarbage()");
+  lua_clonetable(reader, lua_topointer(owner, 1));
+  runwith(reader, "local t = ... assert(t.other == nil and next(t) == nil)", 1);
+  lua_close(reader);
+  lua_close(owner);
+}
+
+
 /* Functions and strings of a state that stays open. */
 static void functions (void) {
   lua_State *owner = newstate();
@@ -470,6 +511,7 @@ static void api (const char *directory) {
   errors();
   tables();
   agedtables();
+  emptiedkeys();
   functions();
   cache(directory);
   shortage(directory);

@@ -3,6 +3,7 @@
 
 local skynet = require "skynet.manager"
 local sharedata = require "skynet.sharedata"
+local core = require "skynet.sharedata.core"
 local print = require "print_line"
 local refuses = require "refuses"
 local versions = require "share.versions"
@@ -61,6 +62,19 @@ if role == "reader" then
         shared = nil
         collectgarbage()
         return true
+    end
+
+    -- Ends when it has been told of an update, before it can say that it has heard of it.
+    function command.vanish(name, other)
+        local _, last = sharedata.query(name), sharedata.query(other)
+        local owner = skynet.queryservice "sharedatad"
+        skynet.yield()
+        skynet.send(owner, "lua", "update", name, { text = ("gone"):rep(5000000) })
+        skynet.send(owner, "lua", "update", other, {})
+        while not core.isdirty(last.__obj) do
+            -- This task does not let the answers in.
+        end
+        skynet.exit()
     end
 
     versions.serve(command)
@@ -206,11 +220,21 @@ local function what_is_replaced(name, readers)
     wait_until_freed(before + 5000000)
 end
 
+local function who_is_gone_holds_nothing()
+    sharedata.new("first", {})
+    sharedata.new("last", {})
+    local before = owned()
+    assert(not pcall(skynet.call, skynet.newservice("sharedata_services", "reader"), "lua", "vanish", "first", "last"))
+    sharedata.update("first", {})
+    wait_until_freed(before + 5000000)
+end
+
 local function run()
     programs()
     proxies()
     failures()
     what_is_replaced(load())
+    who_is_gone_holds_nothing()
 end
 
 skynet.start(function()
