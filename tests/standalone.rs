@@ -215,6 +215,23 @@ fn wrong_configs_are_refused() {
 }
 
 #[test]
+fn the_silence_of_other_nodes_is_limited_by_the_config() {
+    for (setting, limit) in [
+        ("", "limit 4"),
+        ("node_silence = 30", "limit 30"),
+        ("node_silence = 0", "limit nil"),
+        ("node_silence = 1", "not 1"),
+        ("node_silence = 'long'", "not long"),
+    ] {
+        Playground::new()
+            .config(setting)
+            .main("print('limit ' .. tostring(require('skynet.keepalive').SECONDS))")
+            .run()
+            .shows(&[limit]);
+    }
+}
+
+#[test]
 fn a_service_that_does_not_load_is_reported() {
     let outcome = Playground::new()
         .config("")
