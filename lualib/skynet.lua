@@ -13,6 +13,8 @@
 
 local core = require "skynet.core"
 local requiring = require "skynet.require"
+-- Here, because what it runs last has to be known first.
+require "skynet.closing"
 
 local csend = core.send
 local cpack = core.pack

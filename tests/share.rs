@@ -69,6 +69,11 @@ fn sharetable() {
 }
 
 #[test]
+fn given_back_after_finalisers() {
+    passes("closing");
+}
+
+#[test]
 fn many_services() {
     passes("many_services");
 }

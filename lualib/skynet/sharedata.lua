@@ -3,6 +3,7 @@
 
 local skynet = require "skynet"
 local corelib = require "skynet.sharedata.corelib"
+local at_close = require "skynet.closing"
 
 local owner
 
@@ -12,15 +13,15 @@ end)
 
 ---@type table<string, sharedata.proxy>  those that somebody uses
 local proxies = setmetatable({}, { __mode = "v" })
---- name -> true while a task waits for the objects that replace the name's. Lua finalises it when the service ends:
---- objects that are on their way here do not arrive then.
-local followed = setmetatable({}, {
-    __gc = function()
-        if owner then
-            skynet.send(owner, "lua", "close")
-        end
-    end,
-})
+--- name -> true while a task waits for the objects that replace the name's
+local followed = {}
+
+-- Objects that are on their way here do not arrive any more.
+at_close(function()
+    if owner then
+        skynet.send(owner, "lua", "close")
+    end
+end)
 
 local function request(command, ...)
     return skynet.call(owner, "lua", command, ...)

@@ -5,6 +5,7 @@
 local skynet = require "skynet"
 local core = require "skynet.sharetable.core"
 local service = require "skynet.service"
+local at_close = require "skynet.closing"
 
 --- The owner. Made from a function: it refers to globals only.
 local function main()
@@ -150,14 +151,12 @@ local function request(command, ...)
     return skynet.call(owner, "lua", command, ...)
 end
 
---- Lua calls this when the service ends, after what was made later has been finalised.
-local last_words = setmetatable({}, {
-    __gc = function()
-        if owner then
-            skynet.send(owner, "lua", "close")
-        end
-    end,
-})
+-- What finalisers of this service read is there until they have run.
+at_close(function()
+    if owner then
+        skynet.send(owner, "lua", "close")
+    end
+end)
 
 --- name -> set of the tables that were asked for under it and not updated since
 local asked = {}
@@ -235,7 +234,7 @@ function sharetable.update(...)
         end
     end
     if #pairs_of_tables > 0 then
-        require "skynet.sharereplace"(pairs_of_tables, { asked, last_words })
+        require "skynet.sharereplace"(pairs_of_tables, { asked })
     end
 end
 

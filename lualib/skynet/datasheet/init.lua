@@ -4,6 +4,7 @@
 local skynet = require "skynet"
 local core = require "skynet.datasheet.core"
 local service = require "skynet.service"
+local at_close = require "skynet.closing"
 
 local keeper
 
@@ -16,13 +17,16 @@ end)
 ---@field waiting thread[]|nil  tasks that wait for the one that asks
 ---@field failure any  why there is no object
 
---- name -> entry. The keeper learns when this service ends.
+--- name -> entry
 ---@type table<string, datasheet.entry>
-local entries = setmetatable({}, {
-    __gc = function()
+local entries = {}
+
+-- What finalisers of this service read is there until they have run.
+at_close(function()
+    if keeper then
         skynet.send(keeper, "lua", "close")
-    end,
-})
+    end
+end)
 
 --- Goes on to each document that replaces a sheet's.
 local function follow(object, handle)
