@@ -10,6 +10,10 @@ local pack = skynet.pack
 
 local clusterd
 
+local function call_clusterd(...)
+    return skynet.call(clusterd, "lua", ...)
+end
+
 ---@class skynet.cluster
 local cluster = {}
 
@@ -51,7 +55,7 @@ local function advance(node, line)
 end
 
 local function ask(node, line)
-    local ok, result = pcall(skynet.call, clusterd, "lua", "sender", node)
+    local ok, result = pcall(call_clusterd, "sender", node)
     if ok then
         line.sender = result
     else
@@ -134,14 +138,14 @@ function cluster.open(port, maxclient)
         ---@cast port any
         host, port = port, nil
     end
-    return skynet.call(clusterd, "lua", "listen", host, port, maxclient)
+    return call_clusterd("listen", host, port, maxclient)
 end
 
 --- Changes what is known of the nodes. Those that are not named stay as they are.
 ---@param config table<string, string|false|any>? a name -> its address, or false: it is down; `__option` -> a value.
 --- Without it, what the file says that the node's config names with `cluster`
 function cluster.reload(config)
-    skynet.call(clusterd, "lua", "reload", config)
+    call_clusterd("reload", config)
 end
 
 --- A service of this node that stands for one of another node: what is sent to it goes there.
@@ -149,7 +153,7 @@ end
 ---@param name integer|string? the service
 ---@return integer handle
 function cluster.proxy(node, name)
-    return skynet.call(clusterd, "lua", "proxy", node, name)
+    return call_clusterd("proxy", node, name)
 end
 
 --- The object of another node's snax service, which has to have called `snax.enablecluster`.
@@ -168,14 +172,14 @@ end
 function cluster.register(name, addr)
     assert(type(name) == "string", "the name must be a string")
     assert(addr == nil or type(addr) == "number", "the address must be a number")
-    return skynet.call(clusterd, "lua", "register", name, addr)
+    return call_clusterd("register", name, addr)
 end
 
 --- Takes a name away.
 ---@param name string
 function cluster.unregister(name)
     assert(type(name) == "string", "the name must be a string")
-    return skynet.call(clusterd, "lua", "unregister", name)
+    return call_clusterd("unregister", name)
 end
 
 --- Which handle a name has in another node. Raises if it has none.
