@@ -97,11 +97,14 @@ TString *luaS_findcommon (const char *text, size_t length, unsigned hash) {
 
 static void addto (Commons *table, TString *string) {
   unsigned at = string->hash;
+  unsigned bit = luaS_filterbit(table, at);
   while (table->slots[at & table->mask].string != NULL)
     at++;
   table->slots[at & table->mask].hash = string->hash;
   __atomic_store_n(&table->slots[at & table->mask].string, string,
                    __ATOMIC_RELEASE);
+  __atomic_fetch_or(&table->filter[bit / 32], 1u << (bit % 32),
+                    __ATOMIC_RELAXED);
   table->used++;
 }
 
@@ -116,9 +119,11 @@ static Commons *makeroom (void) {
   if (old == NULL || old->used > old->mask / 2) {
     unsigned size = (old == NULL) ? FIRSTSIZE : (old->mask + 1) * 2;
     Commons *table = (Commons *)calloc(1, sizeof(Commons) +
-                                          (size - 1) * sizeof(Slot));
+                                          (size - 1) * sizeof(Slot) +
+                                          size * FILTERBITS / 8);
     if (table == NULL)
       return NULL;
+    table->filter = (unsigned *)&table->slots[size];
     table->smaller = old;
     table->mask = size - 1;
     if (old != NULL) {

@@ -22,7 +22,13 @@
 ** The common strings are in one open-addressed table. Strings are only ever
 ** added, by whoever holds the lock; readers take no lock. A writer sets a
 ** slot's hash before its string, a reader reads them the other way round.
+**
+** Most strings are not common, and the slots are too many for a processor's
+** first cache. So the table has a bit for each value of the hash's lowest
+** bits, which says whether a common string has it.
 */
+#define FILTERBITS	4u  /* for each slot */
+
 typedef struct Slot {
   TString *string;  /* NULL: the slot is free */
   unsigned hash;
@@ -32,6 +38,7 @@ typedef struct Commons {
   struct Commons *smaller;  /* what was here before; a reader may still use it */
   unsigned mask;
   unsigned used;
+  unsigned *filter;
   Slot slots[1];
 } Commons;
 
@@ -39,13 +46,24 @@ typedef struct Commons {
 LUAI_DDEC(Commons *luaS_commons;)
 
 /*
+** The bit of the table's filter that stands for a hash.
+*/
+static inline unsigned luaS_filterbit (const Commons *table, unsigned hash) {
+  return hash & (table->mask * FILTERBITS + (FILTERBITS - 1));
+}
+
+
+/*
 ** Whether it is worth to look for a common string with this hash.
 */
 static inline int luaS_maycommon (unsigned hash) {
   const Commons *table = __atomic_load_n(&luaS_commons, __ATOMIC_ACQUIRE);
-  return table != NULL &&
-         __atomic_load_n(&table->slots[hash & table->mask].string,
-                         __ATOMIC_RELAXED) != NULL;
+  unsigned bit;
+  if (table == NULL)
+    return 0;
+  bit = luaS_filterbit(table, hash);
+  return __atomic_load_n(&table->filter[bit / 32], __ATOMIC_RELAXED)
+         >> (bit % 32) & 1;
 }
 
 LUAI_FUNC unsigned luaS_commonseed (unsigned seed);

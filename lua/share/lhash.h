@@ -1,0 +1,48 @@
+/*
+** The hash of a string's bytes, eight at a time.
+*/
+
+#ifndef lhash_h
+#define lhash_h
+
+#include <string.h>
+
+/* 2^64 over the golden ratio. */
+#define HASHFACTOR	0x9E3779B97F4A7C15ull
+
+/*
+** Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
+** 6.4). Only the upper half of a product depends on all bits of its factor,
+** so it is mixed into the lower one.
+*/
+static inline unsigned long long luaS_mix (unsigned long long hash,
+                                           unsigned long long word) {
+  hash = (hash ^ word) * HASHFACTOR;
+  return hash ^ (hash >> 32);
+}
+
+
+static inline unsigned luaS_hashbytes (const char *bytes, size_t length,
+                                       unsigned seed) {
+  unsigned long long hash = seed ^ ((unsigned long long)length << 32);
+  unsigned long long word = 0;
+  for (; length > sizeof(word); length -= sizeof(word)) {
+    memcpy(&word, bytes, sizeof(word));
+    hash = luaS_mix(hash, word);
+    bytes += sizeof(word);
+  }
+  if (length >= 4) {  /* two parts, which may overlap */
+    unsigned first, last;
+    memcpy(&first, bytes, sizeof(first));
+    memcpy(&last, bytes + length - sizeof(last), sizeof(last));
+    word = first | ((unsigned long long)last << 32);
+  }
+  else if (length > 0) {  /* three bytes, some of them maybe the same one */
+    const unsigned char *byte = (const unsigned char *)bytes;
+    word = byte[0] | (unsigned)byte[length / 2] << 8 |
+           (unsigned)byte[length - 1] << 16;
+  }
+  return (unsigned)((luaS_mix(hash, word) * HASHFACTOR) >> 32);
+}
+
+#endif
