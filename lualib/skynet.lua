@@ -913,46 +913,43 @@ function load_part(file)
     return part
 end
 
--- The functions of the API that are not in this file, and where they are. They come into `skynet` when one of their
--- file is first asked for.
-local elsewhere = {}
-for file, names in pairs {
-    ["skynet.node"] = "starttime time setenv endless mqlen stat memlimit uniqueservice queryservice term",
-    ["skynet.request"] = "request",
-    ["skynet.tasks"] = "task uniqtask killthread trace_timeout",
-    ["skynet.tracing"] = "trace tracecall traceproto",
-    ["skynet.unknown"] = "dispatch_unknown_request dispatch_unknown_response",
-} do
-    for name in names:gmatch "%S+" do
-        elsewhere[name] = file
-    end
-end
+-- The functions of the API that are not in this file: each line has a file and its functions. They come into `skynet`
+-- when one of a file's is first asked for. This is a text, not tables, because all services have the same one.
+local PARTS = [[
+skynet.node starttime time setenv endless mqlen stat memlimit uniqueservice queryservice term
+skynet.request request
+skynet.tasks task uniqtask killthread trace_timeout
+skynet.tracing trace tracecall traceproto
+skynet.unknown dispatch_unknown_request dispatch_unknown_response
+]]
+local PART = "(%S+)([^\n]*)"
+local taken_parts = {}
 
-local function find_elsewhere(_, name)
-    local file = elsewhere[name]
-    if not file then
-        return
-    end
+local function take_part(file, names)
     local part = load_part(file)
-    for other, home in pairs(elsewhere) do
-        if home == file then
-            -- An assignment to nil does not come back here.
-            elsewhere[other] = nil
-            if rawget(skynet, other) == nil then
-                rawset(skynet, other, part[other])
-            end
+    taken_parts[file] = true -- what is set to nil later does not come back
+    for name in names:gmatch "%S+" do
+        if rawget(skynet, name) == nil then
+            rawset(skynet, name, part[name])
         end
     end
-    return rawget(skynet, name)
 end
 
 setmetatable(skynet, {
-    __index = find_elsewhere,
+    __index = function(_, wanted)
+        local pattern = " " .. tostring(wanted) .. " "
+        for file, names in PARTS:gmatch(PART) do
+            if not taken_parts[file] and (names .. " "):find(pattern, 1, true) then
+                take_part(file, names)
+                return rawget(skynet, wanted)
+            end
+        end
+    end,
     __pairs = function()
-        local name = next(elsewhere)
-        while name do
-            find_elsewhere(skynet, name)
-            name = next(elsewhere)
+        for file, names in PARTS:gmatch(PART) do
+            if not taken_parts[file] then
+                take_part(file, names)
+            end
         end
         return next, skynet
     end,

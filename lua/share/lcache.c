@@ -206,8 +206,9 @@ static int load (lua_State *L, Job *job) {
   enum Mode mode = getmode(L);
   File *file;
   LClosure *function;
-  /* Who wants binary chunks only is not given a compiled text. */
-  if (mode == MODEOFF || (job->mode != NULL && strchr(job->mode, 't') == NULL))
+  /* What is kept may have been a text or a binary chunk. */
+  if (mode == MODEOFF || (job->mode != NULL && (strchr(job->mode, 't') == NULL ||
+                                                strchr(job->mode, 'b') == NULL)))
     return compile(L, job);
   luaL_initcodecache();
   pthread_mutex_lock(&fileslock);
@@ -253,6 +254,13 @@ LUALIB_API int luaL_loadcached (lua_State *L, const char *key,
 ** =======================================================
 */
 
+static int makenames (lua_State *L) {
+  luaL_openlibs(L);
+  /* The first chunk settles which words the parser reserves. */
+  return (luaL_loadstring(L, "") == LUA_OK) ? 0 : lua_error(L);
+}
+
+
 /*
 ** Makes the names of Lua and its libraries common strings, of which states
 ** made later need none of their own.
@@ -262,9 +270,8 @@ static void sharenames (void) {
   if (L == NULL)
     return;  /* a saving, not a need */
   lua_gc(L, LUA_GCSTOP);
-  luaL_openlibs(L);
-  /* The first chunk settles which words the parser reserves. */
-  if (luaL_loadstring(L, "") == LUA_OK)
+  lua_pushcfunction(L, makenames);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
     luaE_bequeathstrings(L);
   lua_close(L);
 }

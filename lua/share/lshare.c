@@ -231,9 +231,15 @@ static void shareproto (Proto *p, Sharing sharing) {
 ** Between cycles no object is in one of the collector's lists of work, which
 ** paint what they hold. Objects are sealed there only.
 */
+static void collect (lua_State *L) {
+  if (l_unlikely(lua_gc(L, LUA_GCCOLLECT) != 0))
+    luaG_runerror(L, "a finaliser cannot share");
+}
+
+
 static void endcycle (lua_State *L) {
   if (G(L)->gcstate != GCSpause)
-    lua_gc(L, LUA_GCCOLLECT);
+    collect(L);
 }
 
 
@@ -413,7 +419,7 @@ LUA_API void lua_sharetable (lua_State *L, int index) {
   if (l_unlikely(!lua_istable(L, index)))
     luaG_runerror(L, "Not a table, it's a %s.", lua_typename(L, lua_type(L, index)));
   /* In generational mode a table that was written to is always in a list. */
-  lua_gc(L, LUA_GCCOLLECT);
+  collect(L);
   sealtables(L, gco2t(objectat(L, index)), 0);
 }
 

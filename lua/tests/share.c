@@ -117,8 +117,25 @@ static void refuses (lua_State *L, lua_CFunction function, const char *value,
 }
 
 
+/* Finalisers run within a cycle of the collector. */
+static void infinaliser (lua_State *L) {
+  lua_register(L, "sharetable", sharetable1);
+  lua_register(L, "sharefunction", sharefunction1);
+  run(L, "local said = {} "
+         "local function finalise() "
+         "  said = {select(2, pcall(sharetable, {})), "
+         "          select(2, pcall(sharefunction, function() end))} "
+         "end "
+         "setmetatable({}, {__gc = finalise}) "
+         "collectgarbage() "
+         "assert(said[1] == 'a finaliser cannot share', said[1]) "
+         "assert(said[2] == nil or said[2] == said[1], said[2])");
+}
+
+
 static void errors (void) {
   lua_State *L = newstate();
+  infinaliser(L);
   refuses(L, sharestring1, "return 5", "need a string to share");
   refuses(L, sharestring1, "return nil", "need a string to share");
   refuses(L, sharefunction1, "return print", "Only Lua function can share");
@@ -441,9 +458,12 @@ static void cache (const char *directory) {
   writefile(name, "return 4");
   check(loaded(other, name) == 3);
   check(luaL_loadcached(L, "key", "return 5", 8, "=text", NULL) == LUA_OK);
-  check(luaL_loadcached(L, "key", "return 6", 8, "=text", "t") == LUA_OK);
+  check(luaL_loadcached(L, "key", "return 6", 8, "=text", "bt") == LUA_OK);
   lua_call(L, 0, 1);
   check(lua_tointeger(L, -1) == 5);
+  check(luaL_loadcached(L, "key", "return 7", 8, "=text", "t") == LUA_OK);
+  lua_call(L, 0, 1);
+  check(lua_tointeger(L, -1) == 7);
   check(luaL_loadcached(L, "bad", "return", 6, "=text", "x") == LUA_ERRSYNTAX);
   remove(name);
   check(loaded(L, name) == 3);
