@@ -102,7 +102,8 @@ function walkers.table(walk, content)
         local value = rawget(content, key)
         local _, new = replaced(walk, key)
         rawset(content, key, nil)
-        if new ~= nil then
+        -- NaN is no key.
+        if new ~= nil and new == new then
             rawset(content, new, value)
         end
     end

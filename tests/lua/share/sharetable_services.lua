@@ -156,6 +156,16 @@ local function shapes()
     assert(shape.version == 2 and inner.version == 2 and rawequal(shape.self, shape) and rawequal(inner.up, shape))
 end
 
+--- A table that is replaced by what cannot be a key.
+local function keys()
+    sharetable.loadstring("keys", "return { version = 1, inner = {} }")
+    local shared = sharetable.query "keys"
+    local holder = { [shared.inner] = "lost" }
+    sharetable.loadstring("keys", "return { version = 2, inner = 0/0 }")
+    sharetable.update "keys"
+    assert(shared.version == 2 and next(holder) == nil)
+end
+
 local function info()
     return skynet.call(require "skynet.service".query "sharetable", "debug", "INFO")
 end
@@ -202,6 +212,7 @@ skynet.start(function()
         sources()
         places()
         shapes()
+        keys()
         versions_are_given_up()
     end, debug.traceback)
     print(ok and "passed" or err)
