@@ -30,6 +30,10 @@ local function main()
 
     -- If it cannot be made, the name keeps what it has.
     local function add(name, ...)
+        if name ~= name or name == nil then
+            -- Nothing would close what is made for it.
+            error("sharetable: not a name: " .. tostring(name))
+        end
         local matrix = core.matrix(...)
         local version = { name = name, matrix = matrix, pointer = matrix:getptr(), users = {}, count = 0 }
         local before = current[name]

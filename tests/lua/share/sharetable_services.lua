@@ -188,6 +188,13 @@ local function owned()
     return require "skynet.memory".info()[require "skynet.service".query "sharetable"]
 end
 
+local function without_a_name()
+    local before = owned()
+    assert(not pcall(sharetable.loadstring, nil, "return { ('x'):rep(5000000) }"))
+    assert(not pcall(sharetable.loadstring, 0/0, "return { ('x'):rep(5000000) }"))
+    assert(owned() - before < 1000000, "a table without a name is left")
+end
+
 local function versions_are_given_up()
     local before = owned()
     local readers = load()
@@ -213,6 +220,7 @@ skynet.start(function()
         places()
         shapes()
         keys()
+        without_a_name()
         versions_are_given_up()
     end, debug.traceback)
     print(ok and "passed" or err)
