@@ -12,19 +12,21 @@
 
 /*
 ** Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
-** 6.4). Only the upper half of a product depends on all bits of its factor,
-** so it is mixed into the lower one.
+** 6.4), where the upper half of the product, which depends on the most bits,
+** is folded into the lower one. Half a product would not do: its lower bits
+** keep what two words differ in at the top, so that a second difference can
+** undo the first whatever the seed is.
 */
 static inline unsigned long long luaS_mix (unsigned long long hash,
                                            unsigned long long word) {
-  hash = (hash ^ word) * HASHFACTOR;
-  return hash ^ (hash >> 32);
+  unsigned __int128 product = (unsigned __int128)(hash ^ word) * HASHFACTOR;
+  return (unsigned long long)product ^ (unsigned long long)(product >> 64);
 }
 
 
 static inline unsigned luaS_hashbytes (const char *bytes, size_t length,
                                        unsigned seed) {
-  unsigned long long hash = seed ^ ((unsigned long long)length << 32);
+  unsigned long long hash = seed ^ (length * HASHFACTOR);
   unsigned long long word = 0;
   for (; length > sizeof(word); length -= sizeof(word)) {
     memcpy(&word, bytes, sizeof(word));
@@ -42,7 +44,8 @@ static inline unsigned luaS_hashbytes (const char *bytes, size_t length,
     word = byte[0] | (unsigned)byte[length / 2] << 8 |
            (unsigned)byte[length - 1] << 16;
   }
-  return (unsigned)((luaS_mix(hash, word) * HASHFACTOR) >> 32);
+  hash = luaS_mix(hash, word);
+  return (unsigned)(hash ^ (hash >> 32));
 }
 
 #endif

@@ -229,11 +229,13 @@ static void shareproto (Proto *p, Sharing sharing) {
 
 /*
 ** Between cycles no object is in one of the collector's lists of work, which
-** paint what they hold. Objects are sealed there only.
+** paint what they hold. Objects are sealed there only. No finaliser runs here:
+** in generational mode a table that it writes to would be in a list again.
 */
 static void collect (lua_State *L) {
-  if (l_unlikely(lua_gc(L, LUA_GCCOLLECT) != 0))
+  if (l_unlikely(G(L)->gcstp & (GCSTPGC | GCSTPCLS)))
     luaG_runerror(L, "a finaliser cannot share");
+  luaC_fullgc(L, 1);
 }
 
 
@@ -449,6 +451,25 @@ LUA_API void lua_clonetable (lua_State *L, const void *table) {
 */
 
 /*
+** The memory of an object of those that are let go.
+*/
+static l_mem sizeofshared (GCObject *o) {
+  switch (o->tt) {
+    case LUA_VSHRSTR:
+      return cast(l_mem, sizestrshr(cast_uint(gco2ts(o)->shrlen)));
+    case LUA_VLNGSTR:
+      return cast(l_mem, luaS_sizelngstr(gco2ts(o)->u.lnglen,
+                                         gco2ts(o)->shrlen));
+    case LUA_VPROTO:
+      return cast(l_mem, luaF_protosize(gco2p(o)));
+    default:
+      lua_assert(o->tt == LUA_VLCL);
+      return cast(l_mem, sizeLclosure(gco2lcl(o)->nupvalues));
+  }
+}
+
+
+/*
 ** Takes sealed objects out of a list of the collector's, so that they are
 ** nobody's and stay for good.
 */
@@ -459,6 +480,7 @@ static void letgo (lua_State *L, GCObject **list) {
       list = &o->next;
     else {
       *list = o->next;
+      G(L)->GCtotalbytes -= sizeofshared(o);
       if (o->tt == LUA_VSHRSTR)
         luaS_remove(L, gco2ts(o));
     }

@@ -20,6 +20,7 @@
 
 /* As modules of the reference do, which mark tables themselves. */
 #include "lgc.h"
+#include "lhash.h"
 #include "lstate.h"
 
 #define THREADS		6
@@ -350,8 +351,8 @@ static void *inpages (void *ud, void *block, size_t old, size_t size) {
 }
 
 
-/* Keys whose values are gone, the last of them by a finaliser that runs when
-   the table is shared: the owner frees these strings later. */
+/* Keys whose values are gone, the last of them by a finaliser right before the
+   table is shared: the owner frees these strings later. */
 static void emptiedkeys (void) {
   lua_State *owner = lua_newstate(inpages, NULL, 1);
   lua_State *reader = newstate();
@@ -361,6 +362,7 @@ static void emptiedkeys (void) {
   lua_settop(owner, 0);
   run(owner, "local t = {[('gone '):rep(3)] = 1}"
              " setmetatable({}, {__gc = function() t[next(t)] = nil end})"
+             " collectgarbage()"
              " return t");
   lua_sharetable(owner, 1);
   run(owner, "collectgarbage()");
@@ -368,6 +370,46 @@ static void emptiedkeys (void) {
   runwith(reader, "local t = ... assert(t.other == nil and next(t) == nil)", 1);
   lua_close(reader);
   lua_close(owner);
+}
+
+
+/* In generational mode a finaliser that writes to an old table has the next
+   young collection look at it, and paint it: not if it is shared by then. */
+static void unpainted (void) {
+  lua_State *L = newstate();
+  const Table *table;
+  lu_byte marked;
+  run(L, "collectgarbage 'generational'"
+         " local t = {} collectgarbage() collectgarbage()"
+         " setmetatable({}, {__gc = function() pcall(rawset, t, 1, {}) end})"
+         " return t");
+  lua_sharetable(L, -1);
+  table = (const Table *)lua_topointer(L, -1);
+  marked = table->marked;
+  run(L, "for i = 1, 1000 do local x = {i .. ''} end collectgarbage 'step'");
+  check(table->marked == marked);
+  lua_close(L);
+}
+
+
+/* Texts that must not have the same hash: what the first differs in is not
+   undone by the second, and lengths do not meet bytes. */
+static void hashes (void) {
+  static const char *const pairs[][2] = {
+    {"abcdefghijklmnop", "abcdefg\xe8ijk\xeclmno\xf0"},
+    {"abcdefghijklmnop", "abcdefgHijk\x0cmno\x10"},
+    {"1010.5", "10100.5"},
+    {"", "\1"}, {"a", "aa"}, {"aaa", "aa"}
+  };
+  size_t i;
+  for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+    const char *a = pairs[i][0], *b = pairs[i][1];
+    unsigned seed, same = 0;
+    for (seed = 1; seed <= 1000; seed++)
+      same += (luaS_hashbytes(a, strlen(a), seed * 2654435761u) ==
+               luaS_hashbytes(b, strlen(b), seed * 2654435761u));
+    check(same == 0);
+  }
 }
 
 
@@ -532,6 +574,8 @@ static void api (const char *directory) {
   tables();
   agedtables();
   emptiedkeys();
+  unpainted();
+  hashes();
   functions();
   cache(directory);
   shortage(directory);
