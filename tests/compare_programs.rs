@@ -1,6 +1,9 @@
 //! The harnesses that compare the logs of two skynets: their own tests, with this
 //! executable on both sides.
 
+#[path = "support/missing.rs"]
+mod missing;
+
 use std::process::{Command, Stdio};
 
 /// The oldest Python whose standard library reads the harnesses' lists of programs.
@@ -13,7 +16,7 @@ fn own_tests(directory: &str) {
         .stdout(Stdio::null())
         .status();
     if !python.is_ok_and(|status| status.success()) {
-        eprintln!("left out: there is no Python 3.11");
+        missing::program("Python 3.11");
         return;
     }
     let status = Command::new("python3")

@@ -6,6 +6,8 @@
 mod certificates;
 #[path = "etcd/hostile.rs"]
 mod hostile;
+#[path = "support/missing.rs"]
+mod missing;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/program.rs"]
@@ -46,7 +48,7 @@ fn is_installed() -> bool {
         version.is_ok()
     });
     if !there {
-        println!("skipped: etcd and etcdctl are not installed");
+        missing::program("etcd or etcdctl");
     }
     there
 }

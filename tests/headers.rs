@@ -2,6 +2,9 @@
 //! alone, as C11 and as C++. With `UPDATE_HEADERS` in the environment they are
 //! written anew.
 
+#[path = "support/missing.rs"]
+mod missing;
+
 use cbindgen::{Builder, Config};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -105,7 +108,7 @@ fn generated_headers_are_current() {
 fn headers_compile_alone() {
     let has_cpp = Command::new("c++").arg("--version").output().is_ok();
     if !has_cpp {
-        eprintln!("no C++ compiler here: the headers are compiled as C only");
+        missing::program("c++");
     }
     for path in there() {
         compile(&path, "cc", "c", "-std=c11", &[]);
@@ -128,7 +131,7 @@ fn headers_compile_alone() {
 #[test]
 fn inline_headers_work_in_cpp() {
     if Command::new("c++").arg("--version").output().is_err() {
-        eprintln!("no C++ compiler here: nothing is tested");
+        missing::program("c++");
         return;
     }
     for (name, variant) in [

@@ -2,6 +2,8 @@
 //! replies against none. Where no redis is installed, tests that need it say so.
 #![cfg(feature = "standalone")]
 
+#[path = "support/missing.rs"]
+mod missing;
 #[path = "support/node.rs"]
 mod node;
 
@@ -30,7 +32,7 @@ fn is_installed(program: &str) -> bool {
         .status()
         .is_ok();
     if !there {
-        println!("skipped: {program} is not installed");
+        missing::program(program);
     }
     there
 }

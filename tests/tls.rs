@@ -4,6 +4,8 @@
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/missing.rs"]
+mod missing;
 #[path = "support/node.rs"]
 mod node;
 
@@ -79,7 +81,7 @@ impl Drop for Running {
 fn openssl(arguments: &[&str]) -> Option<Command> {
     let found = Command::new("openssl").arg("version").output();
     if !found.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: there is no openssl here");
+        missing::program("openssl");
         return None;
     }
     let mut command = Command::new("openssl");

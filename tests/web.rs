@@ -1,6 +1,8 @@
 //! The web server of `examples`, by plain sockets and by a browser.
 #![cfg(feature = "standalone")]
 
+#[path = "support/missing.rs"]
+mod missing;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/program.rs"]
@@ -181,7 +183,7 @@ impl Drop for Browser {
 fn browser() {
     let web = Web::open("browser.server");
     let Some(mut browser) = Browser::open(&format!("http://127.0.0.1:{}/", web.port)) else {
-        eprintln!("left out: there is no Chromium here (ci/packages installs it)");
+        missing::program("Chromium");
         return web.end();
     };
     let line = browser.program.wait_for("DevTools listening on ws://");

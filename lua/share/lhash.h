@@ -44,8 +44,7 @@ static inline unsigned luaS_hashbytes (const char *bytes, size_t length,
     word = byte[0] | (unsigned)byte[length / 2] << 8 |
            (unsigned)byte[length - 1] << 16;
   }
-  hash = luaS_mix(hash, word);
-  return (unsigned)(hash ^ (hash >> 32));
+  return (unsigned)((luaS_mix(hash, word) * HASHFACTOR) >> 32);
 }
 
 #endif

@@ -134,7 +134,11 @@ fn timeout(service: &Service, parm: &CStr) -> Answer {
     let time = leading_number(parm.to_bytes());
     let time = time.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
     let session = service.new_session();
-    start_timeout(service.handle(), time, session)?;
+    match start_timeout(service.handle(), time, session) {
+        // It was killed while it runs. What it does to its end need not fail for that.
+        Ok(()) | Err(Error::NoSuchService(_)) => {}
+        Err(error) => return Err(error),
+    }
     Ok(service.set_result(&session.to_string()))
 }
 

@@ -127,15 +127,13 @@ impl Case {
     /// Whether valgrind runs here and has no use for this test, or the machine lacks
     /// what it needs.
     pub fn is_left_out(&self) -> bool {
-        let lacks = |what: &str| {
-            eprintln!("no {what} here: {} is left out", self.name);
-            true
-        };
         if self.cpp && !super::toolchain::has_cpp() {
-            return lacks("C++ compiler");
+            super::missing::program("c++");
+            return true;
         }
         if self.ipv6 && UdpSocket::bind("[::1]:0").is_err() {
-            return lacks("IPv6");
+            eprintln!("no IPv6 here: {} is left out", self.name);
+            return true;
         }
         super::MEMCHECK && (self.jemalloc || self.descriptors)
     }

@@ -1,6 +1,7 @@
 //! Compiles and runs the C tests, and compares their output.
 
 pub mod case;
+mod missing;
 pub mod process;
 pub mod toolchain;
 

@@ -8,7 +8,7 @@ local SERVICES <const> = 10000
 --- Services that boot at a time.
 local TASKS <const> = 32
 --- Resident memory of one. KiB.
-local AT_MOST <const> = 45
+local AT_MOST <const> = 40
 
 --- The resident memory of this process. KiB.
 local function resident()
