@@ -7,6 +7,8 @@ mod program;
 
 #[path = "network/hosts.rs"]
 mod hosts;
+#[path = "support/missing.rs"]
+mod missing;
 #[path = "network/node.rs"]
 mod node;
 #[path = "network/proxy.rs"]

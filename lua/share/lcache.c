@@ -202,13 +202,22 @@ static int compileshared (lua_State *L, File *file, Job *job) {
 }
 
 
+/*
+** Whether a mode takes whatever is kept: a text or a binary chunk, which does
+** not lie in the caller's buffer ('B').
+*/
+static int takesall (const char *mode) {
+  return mode == NULL || (strchr(mode, 't') != NULL &&
+                          strchr(mode, 'b') != NULL &&
+                          strchr(mode, 'B') == NULL);
+}
+
+
 static int load (lua_State *L, Job *job) {
   enum Mode mode = getmode(L);
   File *file;
   LClosure *function;
-  /* What is kept may have been a text or a binary chunk. */
-  if (mode == MODEOFF || (job->mode != NULL && (strchr(job->mode, 't') == NULL ||
-                                                strchr(job->mode, 'b') == NULL)))
+  if (mode == MODEOFF || !takesall(job->mode))
     return compile(L, job);
   luaL_initcodecache();
   pthread_mutex_lock(&fileslock);

@@ -13,9 +13,9 @@
 /*
 ** Multiplicative hashing (Knuth, The Art of Computer Programming, vol. 3,
 ** 6.4), where the upper half of the product, which depends on the most bits,
-** is folded into the lower one. Half a product would not do: its lower bits
-** keep what two words differ in at the top, so that a second difference can
-** undo the first whatever the seed is.
+** is folded into the lower one. Half a product would not do: a difference in a
+** word's top bits stays in the top bits of the lower half, where one in the
+** next word can undo it, whatever the seed is.
 */
 static inline unsigned long long luaS_mix (unsigned long long hash,
                                            unsigned long long word) {

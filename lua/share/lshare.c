@@ -103,6 +103,8 @@ static void addto (Commons *table, TString *string) {
   table->slots[at & table->mask].hash = string->hash;
   __atomic_store_n(&table->slots[at & table->mask].string, string,
                    __ATOMIC_RELEASE);
+  /* Last, and relaxed: a reader that misses it makes a string of its own, one
+     that sees it too soon finds a free slot. */
   __atomic_fetch_or(&table->filter[bit / 32], 1u << (bit % 32),
                     __ATOMIC_RELAXED);
   table->used++;
@@ -421,6 +423,8 @@ LUA_API void lua_sharetable (lua_State *L, int index) {
   if (l_unlikely(!lua_istable(L, index)))
     luaG_runerror(L, "Not a table, it's a %s.", lua_typename(L, lua_type(L, index)));
   /* In generational mode a table that was written to is always in a list. */
+  if (issealed(gco2t(objectat(L, index))))
+    return;
   collect(L);
   sealtables(L, gco2t(objectat(L, index)), 0);
 }
@@ -451,7 +455,7 @@ LUA_API void lua_clonetable (lua_State *L, const void *table) {
 */
 
 /*
-** The memory of an object of those that are let go.
+** How much memory its state counts for an object that is let go.
 */
 static l_mem sizeofshared (GCObject *o) {
   switch (o->tt) {

@@ -135,7 +135,7 @@ fn timeout(service: &Service, parm: &CStr) -> Answer {
     let time = time.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
     let session = service.new_session();
     match start_timeout(service.handle(), time, session) {
-        // It was killed while it runs. What it does to its end need not fail for that.
+        // The service was killed while it runs. What it still does is no error.
         Ok(()) | Err(Error::NoSuchService(_)) => {}
         Err(error) => return Err(error),
     }

@@ -79,6 +79,12 @@ impl Drop for Host {
 impl Hosts {
     /// Makes hosts. None, and a message, where that needs rights that we have not.
     pub fn make(test: &str, count: usize) -> Option<Hosts> {
+        for program in ["ip", "tc"] {
+            if Command::new(program).arg("-V").output().is_err() {
+                crate::missing::program(program);
+                return None;
+            }
+        }
         let made = || {
             let switch = Host::make(0)?;
             let bridge = "ip link add br0 type bridge forward_delay 0";

@@ -5,7 +5,7 @@
 pub fn program(name: &str) {
     assert!(
         std::env::var_os("SKYNET_TEST_ALL").is_none(),
-        "{name} is not installed (ci/packages installs it)"
+        "{name} is not installed (ci/packages installs it where the system has it)"
     );
     eprintln!("left out: {name} is not installed");
 }
