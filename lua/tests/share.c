@@ -519,6 +519,41 @@ static void cache (const char *directory) {
 }
 
 
+/* Whether a state that makes a string finds a common one. */
+static int iscommon (lua_State *L, const char *text) {
+  lua_settop(L, 0);
+  lua_pushstring(L, text);
+  return isshared((const TString *)lua_topointer(L, -1));
+}
+
+
+/* Names of Lua and texts of cached code are made once, however many there are. */
+static void commons (void) {
+  enum { TEXTS = 5000, ROOM = 20 };
+  static char text[TEXTS * ROOM];
+  lua_State *L = newstate();
+  lua_State *other = newstate();
+  size_t length = (size_t)snprintf(text, sizeof(text), "return {");
+  int i;
+  for (i = 0; i < TEXTS; i++)
+    length += (size_t)snprintf(text + length, sizeof(text) - length,
+                               "'common %d',", i);
+  text[length++] = '}';
+  check(luaL_loadcached(L, "commons", text, length, "=text", NULL) == LUA_OK);
+  for (i = 0; i < TEXTS; i++) {
+    snprintf(text, ROOM, "common %d", i);
+    check(iscommon(other, text));
+    snprintf(text, ROOM, "own %d", i);
+    check(!iscommon(other, text));
+  }
+  lua_close(L);
+  lua_close(other);
+  other = newstate();  /* the names are common since the first load */
+  check(iscommon(other, "tostring") && iscommon(other, "while"));
+  lua_close(other);
+}
+
+
 /* A state whose memory is short gets an error, and nobody waits for ever. */
 static void *miserly (void *ud, void *block, size_t old, size_t size) {
   size_t *left = (size_t *)ud;
@@ -581,6 +616,7 @@ static void api (const char *directory) {
   emptiedkeys();
   unpainted();
   hashes();
+  commons();
   functions();
   cache(directory);
   shortage(directory);
